@@ -1,0 +1,115 @@
+"""The command line: compare (the default), audit, probe. What is heavy is imported when it is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import fields
+
+HELP = """\
+qcompare: how far int8 TFLite inference of a network is from its quantization-aware training, and why.
+
+  python -m qcompare model=lstm quant=int8 seed=0..9     train, convert, recompute, compare
+  python -m qcompare -m model=lstm,lmu seed=0..4         the same for each combination (Hydra multirun)
+  python -m qcompare audit MODEL.tflite                  any model: manual arithmetic against the runtimes
+  python -m qcompare probe                               which rounding rule each operator of the runtimes follows
+
+  -v, --verbose   show the libraries' logs
+  -m, --multirun  sweep over comma-separated values
+  -h, --help      this text
+
+Options, as option=value:
+"""
+
+
+COMMANDS = ("audit", "probe")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 done; 1 done, but something fell short; 2 the request was wrong."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if arguments[:1] and arguments[0] in COMMANDS:
+            return command(arguments[0], arguments[1:])
+        return compare(arguments)
+    except KeyboardInterrupt:
+        print("qcompare: interrupted; finished seeds are kept, the same command goes on from there", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def command(name: str, arguments: list[str]) -> int:
+    """A command other than the main job."""
+    if name == "audit":
+        from qcompare import audit
+
+        return audit.main(arguments)
+    from qcompare import probe
+
+    return probe.main(arguments)
+
+
+def compare(arguments: list[str]) -> int:
+    """The main job."""
+    from qcompare.config import OptionError
+
+    if {"-h", "--help"} & set(arguments):
+        print(HELP + options_text())
+        return 0
+    sweeping = bool({"-m", "--multirun"} & set(arguments))
+    verbose = bool({"-v", "--verbose"} & set(arguments))
+    overrides = [item for item in arguments if item not in ("-m", "--multirun", "-v", "--verbose")]
+    if verbose:
+        overrides.append("verbose=true")
+    try:
+        for item in overrides:
+            if item.startswith("-"):
+                raise OptionError(f"{item}: no such flag; there are -m, -v and -h")
+        from qcompare.compose import job_overrides, request
+        from qcompare.data.file import DataFileError
+
+        try:
+            requests = [request(job) for job in (job_overrides(overrides) if sweeping else [overrides])]
+        except DataFileError as error:
+            raise OptionError(str(error)) from error
+    except OptionError as error:
+        print("qcompare:", " ".join(str(error).splitlines()), file=sys.stderr)
+        return 2
+    from rich.console import Console
+
+    # A copy of the terminal: libraries are silenced on the original while trials run.
+    console = Console(file=os.fdopen(os.dup(1), "w"))
+    if sweeping:
+        from qcompare import multirun
+
+        return multirun.run(requests, console)
+    from qcompare import sweep
+
+    return sweep.run(requests[0], console)
+
+
+def options_text() -> str:
+    """Every option with its choices or its meaning."""
+    from qcompare.compose import conf_directory
+    from qcompare.config import GROUPS, Config, Qat, Train
+
+    lines = [
+        f"  {group:<24}{', '.join(sorted(path.stem for path in (conf_directory() / group).glob('*.yaml')))}"
+        for group in GROUPS
+    ]
+    lines += [f"  {item.name:<24}{item.metadata['text']}" for item in fields(Config) if item.metadata]
+    for prefix, kind in (("train", Train), ("qat", Qat)):
+        lines += [f"  {f'{prefix}.{item.name}':<24}{item.metadata['text']}" for item in fields(kind)]
+    for group, choices in GROUPS.items():
+        for choice, kind in choices.items():
+            own = [item for item in fields(kind) if item.name != "name"]
+            if own:
+                lines += ["", f"  {group}={choice}: {(kind.__doc__ or '').splitlines()[0]}"]
+                lines += [f"    {f'{group}.{item.name}':<28}{item.metadata['text']}" for item in own]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

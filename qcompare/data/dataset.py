@@ -1,0 +1,63 @@
+"""Samples to train and test on, whatever they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Samples = tuple[np.ndarray, np.ndarray]
+"""x and y."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """One fixed split of samples into training and test.
+
+    x_train, x_test: float32 [samples, steps, features].
+    y_train, y_test: int32 [samples], the class; or float32 [samples, outputs] for regression.
+    classes: number of classes; None for regression.
+    calibration: float32 [samples, steps, features], drawn from x_train.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    classes: int | None
+    calibration: np.ndarray
+
+    @property
+    def steps(self) -> int:
+        return int(self.x_train.shape[1])
+
+    @property
+    def features(self) -> int:
+        return int(self.x_train.shape[2])
+
+    @property
+    def outputs(self) -> int:
+        """Width of the network's output."""
+        return self.classes if self.classes is not None else int(self.y_train.shape[1])
+
+
+def assemble(train: Samples, test: Samples, classes: int | None, calibration_samples: int, split_seed: int) -> Dataset:
+    """A Dataset whose calibration samples are drawn from the training samples by the split's own seed."""
+    x_train, y_train = train
+    count = min(calibration_samples, len(x_train))
+    chosen = np.random.default_rng([split_seed, 1]).permutation(len(x_train))[:count]
+    return Dataset(
+        x_train=x_train.astype(np.float32),
+        y_train=y_train,
+        x_test=test[0].astype(np.float32),
+        y_test=test[1],
+        classes=classes,
+        calibration=x_train[np.sort(chosen)].astype(np.float32),
+    )
+
+
+def split(x: np.ndarray, y: np.ndarray, test_samples: int, split_seed: int) -> tuple[Samples, Samples]:
+    """(x, y) shuffled by the split's seed and cut into training and test."""
+    order = np.random.default_rng([split_seed, 0]).permutation(len(x))
+    test, train = order[:test_samples], order[test_samples:]
+    return (x[train], y[train]), (x[test], y[test])

@@ -1,0 +1,127 @@
+"""What an operator's computation is given, and what an operator offers: its real semantics and its named integer rules.
+
+The contract of `manual/ops/`: every file describes one kind of operator by an `Op` an operator. Each of its functions
+takes a `Call` and returns one array an output, shape [samples, *shape of the output]. It reads shapes from the values,
+never the sample axis from a constant, and raises `NotCoveredError` for what it does not compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from qcompare.graph import Operator, Tensor
+
+
+class NotCoveredError(NotImplementedError):
+    """An operator, dtype or option that the manual engine does not compute. The message names operator and reason."""
+
+    def __init__(self, operator: Operator, missing: str) -> None:
+        super().__init__(f"operator {operator.index} {operator.name}: {missing} not covered")
+        self.operator = operator
+        self.missing = missing
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Operand:
+    """One input of an operator.
+
+    value: for a constant an array of shape `tensor.shape`; for an activation one array over the samples, shape
+        [samples, *tensor.shape]. The sample axis is apart from the model's own batch dimension, so that a model of
+        batch one runs on any number of samples at once. In the tensor's own dtype for an integer rule; for `real`
+        a quantized tensor's value is `(q - zero_point) * scale` in float64 and any other stands as it is.
+    """
+
+    tensor: Tensor
+    value: np.ndarray
+    constant: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The value's shape without the sample axis."""
+        return self.value.shape if self.constant else self.value.shape[1:]
+
+
+Outputs = Sequence[np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Call:
+    """One operator about to be computed for a number of samples.
+
+    inputs: None stands for an input that is absent. A variable comes as an activation, reset to its zero point.
+    """
+
+    operator: Operator
+    inputs: tuple[Operand | None, ...]
+    outputs: tuple[Tensor, ...]
+    intermediates: tuple[Tensor, ...]
+    samples: int
+
+    def input(self, position: int) -> Operand:
+        """The input at that position. Raises NotCoveredError when it is absent."""
+        operand = self.optional(position)
+        if operand is None:
+            raise NotCoveredError(self.operator, f"a missing input {position} is")
+        return operand
+
+    def optional(self, position: int) -> Operand | None:
+        """The input at that position, or None when it is absent."""
+        return self.inputs[position] if position < len(self.inputs) else None
+
+    def parameter(self, position: int) -> np.ndarray:
+        """The constant at that position, such as axes or a shape. Raises NotCoveredError when it is computed."""
+        operand = self.input(position)
+        if not operand.constant:
+            raise NotCoveredError(self.operator, f"a computed input {position} (only a constant is) is")
+        return operand.value
+
+    def option(self, name: str, default: Any = None) -> Any:
+        """One of the operator's options; the default when the model does not store it."""
+        return self.operator.options.get(name, default)
+
+
+def main_dtype(call: Call) -> str:
+    """The dtype name of the first activation among the inputs: the default variant of an operator."""
+    present = [operand for operand in call.inputs if operand is not None]
+    main = next((operand for operand in present if not operand.constant), present[0])
+    return main.tensor.dtype.name
+
+
+def always(call: Call) -> bool:
+    """XNNPACK takes every such call."""
+    return True
+
+
+Compute = Callable[[Call], Outputs]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Op:
+    """How one operator can be computed.
+
+    real: the operator in real numbers, in the floating dtype of its inputs; fused activation included.
+    rules: name -> exact integer computation, on values in the tensors' own dtypes.
+    variant: the key of a call in the table of `arithmetic.py`; the dtype of the main input unless told otherwise.
+    delegated: whether the XNNPACK delegate takes the call; one that it leaves runs as in `optimized`.
+    """
+
+    real: Compute
+    rules: Mapping[str, Compute] = field(default_factory=dict)
+    variant: Callable[[Call], str] = main_dtype
+    delegated: Callable[[Call], bool] = always
+
+
+def align(*operands: Operand) -> tuple[np.ndarray, ...]:
+    """The operands' values, ready to broadcast against each other: ranks are filled after the sample axis,
+    and a constant gets a sample axis of one."""
+    rank = max(len(operand.shape) for operand in operands)
+    return tuple(
+        operand.value.reshape(
+            (1 if operand.constant else operand.value.shape[0],) + (1,) * (rank - len(operand.shape)) + operand.shape
+        )
+        for operand in operands
+    )

@@ -1,0 +1,206 @@
+"""Runs a graph, or one of its operators, over many samples at once.
+
+A Trace of this engine holds, for every tensor asked for, an array [samples, *trace_shape(shape)]: the first dimension
+of a tensor is dropped when it is one, and stays otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from qcompare.graph import Graph, Operator, Tensor
+from qcompare.manual.arithmetic import ARITHMETICS, compute, compute_rule, rule_of
+from qcompare.manual.call import Call, NotCoveredError, Operand
+from qcompare.trace import Trace, trace_shape
+
+WORKING_BYTES = 32 << 20
+"""What the activations of one chunk of samples may take, temporaries in float64 included."""
+
+Keep = Collection[str] | Literal["outputs", "all"]
+
+
+def run(
+    graph: Graph,
+    inputs: Mapping[int, np.ndarray],
+    arithmetic: str,
+    *,
+    keep: Keep = "outputs",
+    chunk: int | None = None,
+    rules: Mapping[int, str] | None = None,
+) -> Trace:
+    """The graph computed from its inputs, free-running, operator by operator.
+
+    inputs: tensor index -> array [samples, ...] in the tensor's dtype; the rest of the shape is the tensor's own,
+        with or without a leading dimension of one.
+    arithmetic: one of ARITHMETICS.
+    keep: the tensors of the trace: names, "outputs" of the graph, or "all" activations.
+    chunk: samples computed together; from the graph's activation bytes when None. The result does not depend on it.
+    rules: operator index -> name of a rule to follow in place of the arithmetic's.
+
+    Variables start every sample at their zero point. Raises ValueError for inputs that do not fit the graph and
+    NotCoveredError for an operator, dtype or option that is not computed.
+    """
+    if arithmetic not in ARITHMETICS:
+        raise ValueError(f"arithmetic '{arithmetic}' is none of {', '.join(ARITHMETICS)}")
+    values = {index: _fitted(graph.tensors[index], array) for index, array in inputs.items()}
+    if set(values) != set(graph.inputs):
+        raise ValueError(f"inputs for the tensors {sorted(graph.inputs)} are needed, not for {sorted(values)}")
+    counts = {len(array) for array in values.values()}
+    if len(counts) != 1:
+        raise ValueError(f"the inputs differ in their number of samples: {sorted(counts)}")
+    samples = counts.pop()
+    constants = {tensor.index: tensor.data for tensor in graph.tensors if tensor.data is not None}
+    rules = rules or {}
+    kept = [graph.tensors[index] for index in _kept(graph, keep)]
+    traced = {t.name: np.empty((samples, *trace_shape(t.shape)), t.dtype) for t in kept}
+    chunk = chunk or _chunk(graph)
+    folded, operators = _fold(graph, constants, arithmetic, rules)
+    last = _last_use(graph, operators, {tensor.index for tensor in kept})
+    for start in range(0, samples, chunk):
+        part = slice(start, min(start + chunk, samples))
+        live = {index: array[part] for index, array in values.items()}
+        for operator in operators:
+            call = _call(graph, operator, live, folded, part.stop - part.start)
+            results = _computed(call, arithmetic, rules)
+            live.update(zip(operator.outputs, results, strict=True))
+            for index in last[operator.index]:
+                live.pop(index, None)
+        for tensor in kept:
+            value = folded[tensor.index] if tensor.index in folded else live[tensor.index]
+            traced[tensor.name][part] = value.reshape(-1, *trace_shape(tensor.shape))
+    return Trace(engine=f"manual:{arithmetic}", tensors=traced, output=graph.tensors[graph.outputs[0]].name)
+
+
+def run_operator(
+    graph: Graph,
+    operator: Operator,
+    inputs: Mapping[int, np.ndarray],
+    arithmetic: str,
+    *,
+    rule: str | None = None,
+    chunk: int | None = None,
+) -> Trace:
+    """One operator of a graph computed from given values of its activations, all its outputs kept.
+
+    inputs: as in `run`, for every input of the operator that is no constant and no variable.
+    rule: the name of a rule to follow in place of the arithmetic's.
+    """
+    alone = replace(graph, operators=(operator,), inputs=activations_of(graph, operator), outputs=operator.outputs)
+    rules = {} if rule is None else {operator.index: rule}
+    return run(alone, inputs, arithmetic, chunk=chunk, rules=rules)
+
+
+def rule_for(graph: Graph, operator: Operator, kernel_set: str) -> str:
+    """The name of the rule that a kernel set follows for an operator of a graph. Raises NotCoveredError."""
+    constants = {i: tensor.data for i in operator.inputs if i >= 0 and (tensor := graph.tensors[i]).data is not None}
+    zeros = {i: np.zeros((1, *(t := graph.tensors[i]).shape), t.dtype) for i in activations_of(graph, operator)}
+    return rule_of(_call(graph, operator, zeros, constants, 1), kernel_set)
+
+
+def activations_of(graph: Graph, operator: Operator) -> tuple[int, ...]:
+    """The tensors, each once, whose values the operator needs from outside: neither constants nor variables."""
+    return tuple(
+        dict.fromkeys(
+            index
+            for index in operator.inputs
+            if index >= 0 and graph.tensors[index].data is None and not graph.tensors[index].variable
+        )
+    )
+
+
+def _fitted(tensor: Tensor, array: np.ndarray) -> np.ndarray:
+    if array.dtype != tensor.dtype:
+        raise ValueError(f"input '{tensor.name}' is {tensor.dtype.name}, not {array.dtype.name}")
+    if array.shape[1:] not in (tensor.shape, trace_shape(tensor.shape)):
+        raise ValueError(f"input '{tensor.name}' has shape {tensor.shape} a sample, not {array.shape[1:]}")
+    return array.reshape(len(array), *tensor.shape)
+
+
+def _kept(graph: Graph, keep: Keep) -> list[int]:
+    if keep == "outputs":
+        return list(dict.fromkeys(graph.outputs))
+    computed = [*graph.inputs, *(index for operator in graph.operators for index in operator.outputs)]
+    if keep == "all":
+        return list(dict.fromkeys(computed))
+    indices = [graph.tensor(name).index for name in keep]
+    for index in indices:
+        if index not in computed:
+            raise ValueError(f"tensor '{graph.tensors[index].name}' is not an activation of this graph")
+    return indices
+
+
+def _chunk(graph: Graph) -> int:
+    """Samples whose activations, taken as float64, fit WORKING_BYTES even if all of the graph's live at once."""
+    widest = max((_elements(graph, (*op.inputs, *op.outputs)) for op in graph.operators), default=1)
+    stored = sum(_elements(graph, op.outputs) for op in graph.operators)
+    return max(1, WORKING_BYTES // (stored + 8 * widest))
+
+
+def _elements(graph: Graph, indices: Collection[int]) -> int:
+    return sum(int(np.prod(graph.tensors[i].shape)) for i in indices if i >= 0 and graph.tensors[i].data is None)
+
+
+def _last_use(graph: Graph, operators: Collection[Operator], keep: Collection[int]) -> dict[int, list[int]]:
+    """Operator index -> activations that nothing needs after it."""
+    last: dict[int, int] = {}
+    for operator in operators:
+        last.update((index, operator.index) for index in (*operator.inputs, *operator.outputs))
+    freed: dict[int, list[int]] = {operator.index: [] for operator in operators}
+    for index, at in last.items():
+        if index not in keep:
+            freed[at].append(index)
+    return freed
+
+
+def _fold(
+    graph: Graph, constants: Mapping[int, np.ndarray], arithmetic: str, rules: Mapping[int, str]
+) -> tuple[dict[int, np.ndarray], list[Operator]]:
+    """Constants with the results of operators on constants alone added, and the operators that are left."""
+    folded, left = dict(constants), []
+    for operator in graph.operators:
+        present = [index for index in operator.inputs if index >= 0]
+        if not present or not all(index in folded for index in present):
+            left.append(operator)
+            continue
+        # One input goes in as an activation of one sample: the one that carries numbers, not axes or a shape.
+        main = next(
+            (i for i in present if graph.tensors[i].dtype == graph.tensors[operator.outputs[0]].dtype), present[0]
+        )
+        others = {index: value for index, value in folded.items() if index != main}
+        results = _computed(_call(graph, operator, {main: folded[main][None]}, others, 1), arithmetic, rules)
+        folded.update((index, result[0]) for index, result in zip(operator.outputs, results, strict=True))
+    return folded, left
+
+
+def _call(
+    graph: Graph, operator: Operator, live: Mapping[int, np.ndarray], constants: Mapping[int, np.ndarray], samples: int
+) -> Call:
+    def operand(index: int) -> Operand | None:
+        if index < 0:
+            return None
+        tensor = graph.tensors[index]
+        if index in constants:
+            return Operand(tensor=tensor, value=constants[index], constant=True)
+        if index in live:
+            return Operand(tensor=tensor, value=live[index], constant=False)
+        if tensor.variable:
+            start = tensor.zero_point if tensor.quantization is not None else 0
+            return Operand(tensor=tensor, value=np.full((samples, *tensor.shape), start, tensor.dtype), constant=False)
+        raise NotCoveredError(operator, f"its input '{tensor.name}', which nothing computes, is")
+
+    return Call(
+        operator=operator,
+        inputs=tuple(operand(index) for index in operator.inputs),
+        outputs=tuple(graph.tensors[index] for index in operator.outputs),
+        intermediates=tuple(graph.tensors[index] for index in operator.intermediates),
+        samples=samples,
+    )
+
+
+def _computed(call: Call, arithmetic: str, rules: Mapping[int, str]) -> tuple[np.ndarray, ...]:
+    rule = rules.get(call.operator.index)
+    return compute(call, arithmetic) if rule is None else compute_rule(call, rule)

@@ -1,0 +1,104 @@
+"""gemmlowp's fixed-point functions of int32, and what TFLite builds from them.
+
+A number with b integer bits stands for `raw * 2^(b - 31)`; the product of two is `srdhm` of the raw integers. All
+arrays are int64. Numbers in parentheses are the equations of docs/arithmetic.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qcompare.manual.rounding import rdbp, srdhm
+
+
+def leading_zeros32(x: np.ndarray) -> np.ndarray:
+    """Zero bits above the highest one bit of a 32-bit number; x >= 1."""
+    return 32 - np.frexp(np.asarray(x, np.float64))[1].astype(np.int64)
+
+
+def multiply_power_of_two(x: np.ndarray, exponent: int) -> np.ndarray:
+    """(42) x * 2^exponent, saturated to int32: gemmlowp `SaturatingRoundingMultiplyByPOT`."""
+    if exponent < 0:
+        return rdbp(x, -exponent)
+    return np.clip(np.asarray(x, np.int64) << exponent, -(1 << 31), (1 << 31) - 1)
+
+
+EXP_CONSTANTS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
+"""exp(-2^e) * 2^31 for e from -2 to 4."""
+
+
+def exp_on_negative_values(x: np.ndarray, integer_bits: int) -> np.ndarray:
+    """(43), (44) exp(x) as 0.31 fixed point of an int32 x <= 0 with that many integer bits (at most 5).
+
+    gemmlowp `exp_on_negative_values` (fixedpoint/fixedpoint.h): a Taylor polynomial about -1/8 on [-1/4, 0),
+    times exp(-2^e) for each bit of the rest.
+    """
+    x = np.asarray(x, np.int64)
+    fraction_bits = 31 - integer_bits
+    quarter = 1 << (fraction_bits - 2)
+    modulo = (x & (quarter - 1)) - quarter
+    t = multiply_power_of_two(modulo, integer_bits) + (1 << 28)
+    t2 = srdhm(t, t)
+    t3, t4 = srdhm(t2, t), srdhm(t2, t2)
+    series = multiply_power_of_two(srdhm(multiply_power_of_two(t4, -2) + t3, 715827883) + t2, -1)
+    result = 1895147668 + srdhm(t + series, 1895147668)
+    rest = modulo - x
+    for exponent, constant in zip(range(-2, integer_bits), EXP_CONSTANTS, strict=False):
+        result = np.where(rest >> (fraction_bits + exponent) & 1, srdhm(result, constant), result)
+    return np.where(x == 0, (1 << 31) - 1, result)
+
+
+def reciprocal_of_one_plus(x: np.ndarray) -> np.ndarray:
+    """(33) 2 / (1 + x) for x in [0, 1) of 0.31 fixed point, with two integer bits: three Newton steps."""
+    half_denominator = (np.asarray(x, np.int64) + (1 << 31)) >> 1
+    y = 1515870810 + srdhm(half_denominator, -1010580540)
+    for _ in range(3):
+        y = y + multiply_power_of_two(srdhm(y, (1 << 29) - srdhm(half_denominator, y)), 2)
+    return y
+
+
+def one_over_one_plus_x(x: np.ndarray) -> np.ndarray:
+    """(45) 1 / (1 + x) for x in [0, 1), both 0.31 fixed point.
+
+    gemmlowp `one_over_one_plus_x_for_x_in_0_1` (fixedpoint/fixedpoint.h).
+    """
+    return multiply_power_of_two(reciprocal_of_one_plus(x), 1)
+
+
+def inverse_root(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(75) 1 / sqrt(x) of integers x >= 0 as multiplier and shift: TFLite `GetInvSqrtQuantizedMultiplierExp`.
+
+    Five Newton steps in 3.28 fixed point. 0 counts as 1.
+    """
+    x = np.asarray(x, np.int64)
+    small = x <= 1
+    value, shift = np.maximum(x, 2), np.full(x.shape, 11, np.int64)
+    while (value >= 1 << 29).any():
+        large = value >= 1 << 29
+        value, shift = np.where(large, value >> 2, value), shift + large
+    pairs = (leading_zeros32(value) - 1) // 2 - 1
+    shift = shift - pairs
+    value = (value << (2 * pairs)) >> 1
+    half = multiply_power_of_two(value, -1)
+    root = np.full(x.shape, 1 << 28, np.int64)
+    for _ in range(5):
+        cube = multiply_power_of_two(srdhm(srdhm(root, root), root), 6)
+        root = multiply_power_of_two(srdhm(root, 3 << 27) - srdhm(half, cube), 3)
+    root = srdhm(root, 1518500250)
+    left = np.maximum(-shift, 0)
+    return np.where(small, (1 << 31) - 1, root << left), np.where(small, 0, -np.maximum(shift, 0))
+
+
+def logistic(x: np.ndarray, integer_bits: int) -> np.ndarray:
+    """(34) 1 / (1 + exp(-x)) as 0.31 fixed point: gemmlowp `logistic`."""
+    x = np.asarray(x, np.int64)
+    positive = one_over_one_plus_x(exp_on_negative_values(-np.abs(x), integer_bits))
+    return np.where(x == 0, 1 << 30, np.where(x > 0, positive, (1 << 31) - 1 - positive))
+
+
+def tanh(x: np.ndarray, integer_bits: int) -> np.ndarray:
+    """(35) tanh(x) as 0.31 fixed point: gemmlowp `tanh`, (1 - e) / (1 + e) with e = exp(-2 |x|)."""
+    x = np.asarray(x, np.int64)
+    e = exp_on_negative_values(-np.abs(x), integer_bits + 1)
+    result = multiply_power_of_two(reciprocal_of_one_plus(e) - (1 << 29), 2)
+    return np.sign(x) * result

@@ -1,0 +1,198 @@
+"""Activations that are operators of their own: TANH, LOGISTIC, RELU, RELU6."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from qcompare.manual import c_library, gemmlowp16, gemmlowp32
+from qcompare.manual.call import Call, Compute, Op, Outputs, main_dtype
+from qcompare.manual.power_of_two import checked_log2
+from qcompare.manual.rounding import double, multiply_double, quantize_multiplier, rdbp, round_half_away, saturate
+from qcompare.manual.sigmoid16 import scaling, table_logistic, table_tanh
+from qcompare.manual.tables import arguments, look_up
+
+
+def logistic(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)) without overflow, in the dtype of x."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def _real_tanh(call: Call) -> Outputs:
+    return [np.tanh(call.input(0).value)]
+
+
+def _real_logistic(call: Call) -> Outputs:
+    return [logistic(call.input(0).value)]
+
+
+def _real_relu(call: Call) -> Outputs:
+    return [np.maximum(call.input(0).value, 0)]
+
+
+def _real_relu6(call: Call) -> Outputs:
+    return [np.clip(call.input(0).value, 0, 6)]
+
+
+def _tanh32(x: np.ndarray) -> np.ndarray:
+    return c_library.apply("tanhf", x)
+
+
+def _logistic32(x: np.ndarray) -> np.ndarray:
+    return np.float32(1) / (np.float32(1) + c_library.apply("expf", -x))
+
+
+def _logistic64(x: np.ndarray) -> np.ndarray:
+    return logistic(x.astype(np.float64)).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """Scales and zero points of an int8 function's input and output."""
+
+    x_scale: np.float32
+    x_zero_point: int
+    y_scale: np.float32
+    y_zero_point: int
+
+    def centred(self) -> np.ndarray:
+        """Every int8 less the zero point, int64, in the order of a table."""
+        return arguments(np.int8) - self.x_zero_point
+
+    def reals(self) -> np.ndarray:
+        """Every int8 as a float32 real number, in the order of a table."""
+        return self.x_scale * self.centred().astype(np.float32)
+
+
+@lru_cache(maxsize=256)
+def table_away(name: str, scaling: Scaling) -> np.ndarray:
+    """(36) round_half_away(f(s (q - z)) * (1 / s_out)) + z_out in float32: TFLite `LUTPopulateInt8`."""
+    values = (_tanh32 if name == "TANH" else _logistic32)(scaling.reals())
+    return saturate(round_half_away(values * (np.float32(1) / scaling.y_scale)) + scaling.y_zero_point, np.int8)
+
+
+@lru_cache(maxsize=256)
+def table_even(name: str, scaling: Scaling) -> np.ndarray:
+    """(90) rint(f(s (q - z)) * (1 / s_out) + z_out) in float32: XNNPACK reference/unary-elementwise.cc."""
+    values = (_tanh32 if name == "TANH" else _logistic64)(scaling.reals())
+    return saturate(np.rint(values * (np.float32(1) / scaling.y_scale) + np.float32(scaling.y_zero_point)), np.int8)
+
+
+@lru_cache(maxsize=256)
+def table_fixed(name: str, scaling: Scaling) -> np.ndarray:
+    """(91) gemmlowp in 32 bits with four integer bits: TFLite `Tanh`, `Logistic` (reference/integer_ops)."""
+    x = scaling.centred()
+    m, shift = quantize_multiplier(float(scaling.x_scale) * 2.0**27)
+    radius = int(15 * 2.0**27 / 2.0 ** int(shift))
+    scaled = multiply_double(np.clip(x, -radius, radius), m, shift)
+    y = rdbp(gemmlowp32.tanh(scaled, 4), 24) if name == "TANH" else rdbp(gemmlowp32.logistic(scaled, 4), 23) - 128
+    return saturate(np.where(x >= radius, 127, np.where(x <= -radius, -128, y)), np.int8)
+
+
+def _by_table(build: Callable[[str, Scaling], np.ndarray]) -> Compute:
+    def compute(call: Call) -> Outputs:
+        x, y = call.input(0), call.outputs[0]
+        scaling = Scaling(
+            x_scale=x.tensor.scale,
+            x_zero_point=x.tensor.zero_point,
+            y_scale=y.scale,
+            y_zero_point=y.zero_point,
+        )
+        return [look_up(build(call.operator.name, scaling), x.value)]
+
+    return compute
+
+
+@lru_cache(maxsize=256)
+def _interpolated16(name: str, scale: np.float32) -> np.ndarray:
+    """(37) to (39) of every int16: TFLite `Tanh`, `Logistic` (reference/integer_ops)."""
+    function = table_tanh if name == "TANH" else table_logistic
+    return function(arguments(np.int16), *scaling(scale, _shifts(name))).astype(np.int16)
+
+
+@lru_cache(maxsize=256)
+def _fixed16(name: str, scale: np.float32) -> np.ndarray:
+    """(34), (35) of every int16, three integer bits: gemmlowp."""
+    x = gemmlowp16.saturating_shift(arguments(np.int16), 12 + checked_log2(scale)[0])
+    return (gemmlowp16.tanh if name == "TANH" else gemmlowp16.logistic)(x, 3).astype(np.int16)
+
+
+def _interpolated(call: Call) -> Outputs:
+    x = call.input(0)
+    return [look_up(_interpolated16(call.operator.name, x.tensor.scale), x.value)]
+
+
+def _fixed(call: Call) -> Outputs:
+    x = call.input(0)
+    return [look_up(_fixed16(call.operator.name, x.tensor.scale), x.value)]
+
+
+def _shifts(name: str) -> tuple[int, ...]:
+    """The exponents s for which an input scale of 2^(s - 12) takes the path for powers of two."""
+    return (0, 1) if name == "TANH" else (0,)
+
+
+def _variant(call: Call) -> str:
+    """int8, int16, or int16-pot for an input scale on the path for powers of two."""
+    dtype = main_dtype(call)
+    if dtype != "int16":
+        return dtype
+    log2, exact = checked_log2(call.input(0).tensor.scale)
+    return "int16-pot" if exact and log2 + 12 in _shifts(call.operator.name) else "int16"
+
+
+@lru_cache(maxsize=256)
+def _relu_table(
+    dtype: str, multiplier: np.float64, zero_point: int, y_zero_point: int, low: int, high: int
+) -> np.ndarray:
+    scaled = double(arguments(np.dtype(dtype)) - zero_point, np.asarray(multiplier)) + y_zero_point
+    return np.clip(scaled, low, high).astype(dtype)
+
+
+def _upper(call: Call) -> float:
+    return 6.0 if call.operator.name == "RELU6" else np.inf
+
+
+def _relu(call: Call, multiplier: np.float64) -> Outputs:
+    x, y = call.input(0), call.outputs[0]
+    limits = np.iinfo(y.dtype)
+    low, high = max(limits.min, y.zero_point), limits.max
+    if np.isfinite(_upper(call)):
+        high = min(high, y.zero_point + int(round_half_away(np.float32(_upper(call)) / y.scale)))
+    table = _relu_table(y.dtype.name, multiplier, x.tensor.zero_point, y.zero_point, low, high)
+    return [look_up(table, x.value)]
+
+
+def _relu_double(call: Call) -> Outputs:
+    """(29) DOUBLE with f32(s_in / s_out), within (17): TFLite `QuantizedReluX` (kernels/activations.cc)."""
+    return _relu(call, np.float64(call.input(0).tensor.scale / call.outputs[0].scale))
+
+
+def _relu_double_64(call: Call) -> Outputs:
+    """(29) DOUBLE with f64(s_in) / f64(s_out): TFLite Micro `CalculateReluOpData` (activations_common.cc)."""
+    return _relu(call, np.float64(call.input(0).tensor.scale) / np.float64(call.outputs[0].scale))
+
+
+def _relu_clamp(call: Call) -> Outputs:
+    """(103) Between the input's own zero and six, the output's scale ignored: TFLite Micro `Relu6Quantized`."""
+    x = call.input(0)
+    six = x.tensor.zero_point + int(round_half_away(np.float32(_upper(call)) / x.tensor.scale))
+    return [np.clip(x.value, x.tensor.zero_point, min(six, np.iinfo(x.value.dtype).max))]
+
+
+_FUNCTION_RULES = {
+    "FIXED16": _fixed,
+    "FIXED32": _by_table(table_fixed),
+    "INTERPOLATED": _interpolated,
+    "TABLE": _by_table(table_away),
+    "TABLE_EVEN": _by_table(table_even),
+}
+
+LOGISTIC = Op(real=_real_logistic, rules=_FUNCTION_RULES, variant=_variant)
+RELU = Op(real=_real_relu, rules={"DOUBLE": _relu_double, "DOUBLE_64": _relu_double_64})
+RELU6 = Op(real=_real_relu6, rules={"DOUBLE": _relu_double, "CLAMP": _relu_clamp})
+TANH = Op(real=_real_tanh, rules=_FUNCTION_RULES, variant=_variant)

@@ -1,0 +1,30 @@
+"""EXPAND_DIMS, SQUEEZE, SHAPE and FILL."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qcompare.manual.call import Call, Op, Outputs
+from qcompare.manual.ops.movement import moves, output_dtype, sampled
+
+
+def _reshaped(call: Call) -> Outputs:
+    # The output's own shape says where the dimension of one is, or was.
+    return [sampled(call.input(0), call.samples).reshape(call.samples, *call.outputs[0].shape)]
+
+
+def _shape(call: Call) -> Outputs:
+    shape = np.array(call.input(0).shape, call.outputs[0].dtype)
+    return [np.broadcast_to(shape, (call.samples, *shape.shape))]
+
+
+def _fill(call: Call) -> Outputs:
+    shape = call.outputs[0].shape
+    value = sampled(call.input(1), call.samples).reshape(call.samples, *(1 for _ in shape))
+    return [np.broadcast_to(value, (call.samples, *shape))]
+
+
+EXPAND_DIMS = moves(_reshaped)
+FILL = moves(_fill)
+SHAPE = Op(real=_shape, rules={"COPY": _shape}, variant=output_dtype)
+SQUEEZE = moves(_reshaped)

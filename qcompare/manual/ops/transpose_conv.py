@@ -1,0 +1,163 @@
+"""TRANSPOSE_CONV: the gradient of CONV_2D with respect to its input, as an operator of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qcompare.manual.activation import activate, clamp, clamp_even
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs
+from qcompare.manual.exact import float_for, largest
+from qcompare.manual.hybrid import Rounding, asymmetric, asymmetric_even, rounded
+from qcompare.manual.ops.windows import windows_of
+from qcompare.manual.rounding import Requantize, double, m64, rne32, up
+
+SHAPE, FILTER, INPUT, BIAS = range(4)
+
+
+def _spread(call: Call, images: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(79) Images [n, h, w, c] times a filter [o, y, x, c], each product added where it falls: [n, oh, ow, o]."""
+    output = call.outputs[0].shape
+    height, width = weights.shape[1:3]
+    windows = windows_of(call, (output[1], output[2]), (height, width))
+    top, left = windows.paddings[0][0], windows.paddings[1][0]
+    n, rows, columns, channels = images.shape
+    vertical, horizontal = windows.strides
+    extent = (
+        max((rows - 1) * vertical + height, top + output[1]),
+        max((columns - 1) * horizontal + width, left + output[2]),
+    )
+    canvas = np.zeros((n, *extent, weights.shape[0]), images.dtype)
+    flat = images.reshape(-1, channels)
+    for y in range(height):
+        for x in range(width):
+            product = (flat @ weights[:, y, x].T).reshape(n, rows, columns, -1)
+            bottom, right = y + (rows - 1) * vertical + 1, x + (columns - 1) * horizontal + 1
+            canvas[:, y:bottom:vertical, x:right:horizontal] += product
+    return canvas[:, top : top + output[1], left : left + output[2]]
+
+
+def _operands(call: Call) -> tuple[np.ndarray, np.ndarray]:
+    data, weights = call.input(INPUT), call.input(FILTER)
+    if data.constant or not weights.constant:
+        raise NotCoveredError(call.operator, "a constant input or a computed filter is")
+    return data.value.reshape(-1, *data.shape[1:]), weights.value
+
+
+def _real(call: Call) -> Outputs:
+    images, weights = _operands(call)
+    y = _spread(call, images, weights.astype(images.dtype))
+    bias = call.optional(BIAS)
+    if bias is not None:
+        y = y + bias.value
+    return [activate(y, call).reshape(call.samples, *call.outputs[0].shape)]
+
+
+def _accumulators(call: Call) -> np.ndarray:
+    """(79) of the centred integers, bias included, int64."""
+    images, weights = _operands(call)
+    zero_point = call.input(INPUT).tensor.zero_point
+    float_ = float_for(int(np.prod(weights.shape[1:])), largest(images, zero_point), largest(weights))
+    centred = images.astype(float_) - float_(zero_point)
+    sums = _spread(call, centred, weights.astype(float_)).astype(np.int64)
+    bias = call.optional(BIAS)
+    return sums if bias is None else sums + bias.value.astype(np.int64)
+
+
+def _scales(call: Call) -> np.ndarray:
+    quantization = call.input(FILTER).tensor.quantization
+    if quantization is None or quantization.zero_point.any():
+        raise NotCoveredError(call.operator, "a filter with a zero point is")
+    if quantization.per_channel and quantization.axis != 0:
+        raise NotCoveredError(call.operator, f"a filter quantized along axis {quantization.axis} is")
+    return quantization.scale
+
+
+def _multiplier64(call: Call) -> np.ndarray:
+    """(58)"""
+    return float(call.input(INPUT).tensor.scale) * _scales(call).astype(np.float64) / float(call.outputs[0].scale)
+
+
+def _requantized(call: Call, rule: Requantize) -> Outputs:
+    output = call.outputs[0]
+    scaled = rule(_accumulators(call), _multiplier64(call)) + output.zero_point
+    return [clamp(scaled, call, output).reshape(call.samples, *output.shape)]
+
+
+def _double(call: Call) -> Outputs:
+    return _requantized(call, double)
+
+
+def _m64(call: Call) -> Outputs:
+    return _requantized(call, m64)
+
+
+def _up_by_eight(call: Call) -> Outputs:
+    """(59)"""
+    output, accumulators = call.outputs[0], _accumulators(call)
+    multiplier = np.broadcast_to(_multiplier64(call), accumulators.shape[-1:])
+    body = accumulators.shape[-1] // 8 * 8
+    scaled = np.concatenate(
+        [up(accumulators[..., :body], multiplier[:body]), double(accumulators[..., body:], multiplier[body:])], axis=-1
+    )
+    return [clamp(scaled + output.zero_point, call, output).reshape(call.samples, *output.shape)]
+
+
+def _rne32(call: Call) -> Outputs:
+    output = call.outputs[0]
+    multiplier = call.input(INPUT).tensor.scale * _scales(call) / output.scale
+    scaled = rne32(_accumulators(call), multiplier) + output.zero_point
+    return [clamp_even(scaled, call, output).reshape(call.samples, *output.shape)]
+
+
+def _dynamic(call: Call) -> Outputs:
+    """Each image on an 8-bit grid of its own: (83); TFLite `EvalHybrid`."""
+    if _scales(call).size == 1 and call.input(FILTER).shape[0] > 1:
+        raise NotCoveredError(call.operator, "floats by a filter per tensor, beyond whose scale the kernel reads, are")
+    return _real(_rounded(call, asymmetric))
+
+
+def _dynamic_even(call: Call) -> Outputs:
+    """Each image on an 8-bit grid of its own: (84)."""
+    _scales(call)
+    return _real(_rounded(call, asymmetric_even))
+
+
+def _rounded(call: Call, rounding: Rounding) -> Call:
+    return rounded(call, INPUT, (FILTER,), int(np.prod(call.input(INPUT).shape[1:])), rounding)
+
+
+def _variant(call: Call) -> str:
+    """The input's dtype, with the bias's for int16; floats by an integer filter are a variant of their own."""
+    data, weights, bias = call.input(INPUT).tensor, call.input(FILTER).tensor, call.optional(BIAS)
+    if data.dtype == np.float32 and weights.dtype != np.float32:
+        return f"float32-{weights.dtype.name}"
+    if data.dtype != np.int16:
+        return data.dtype.name
+    declared32 = call.option("quantized_bias_type") == "INT32"
+    if bias is None:
+        return "int16-none-int32" if declared32 else "int16-int64"
+    stored = bias.tensor.dtype.name
+    return "int16-int32-undeclared" if stored == "int32" and not declared32 else f"int16-{stored}"
+
+
+def _delegated(call: Call) -> bool:
+    """The delegate takes int8 and floats by int8, with SAME padding where the filter is no smaller than the stride."""
+    size = call.input(FILTER).shape[1:3]
+    strides = (call.option("stride_h", 1), call.option("stride_w", 1))
+    wide = call.option("padding") != "SAME" or (size[0] >= strides[0] and size[1] >= strides[1])
+    return call.input(INPUT).tensor.dtype in (np.int8, np.float32) and wide
+
+
+TRANSPOSE_CONV = Op(
+    real=_real,
+    rules={
+        "DOUBLE": _double,
+        "DYNAMIC": _dynamic,
+        "DYNAMIC_EVEN": _dynamic_even,
+        "M64": _m64,
+        "RNE32": _rne32,
+        "UP_BY_8": _up_by_eight,
+    },
+    variant=_variant,
+    delegated=_delegated,
+)

@@ -1,0 +1,1 @@
+"""Networks in TensorFlow, written in the operators that TFLite runs."""

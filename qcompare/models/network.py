@@ -1,0 +1,128 @@
+"""What a network computes, in one place: float and quantized training, conversion and deployment share it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import tensorflow as tf
+
+from qcompare.models.initial import glorot_uniform
+from qcompare.models.ops import Ops, Value
+
+State = tuple[Value, ...]
+"""Values [batch, width] that a cell carries from one time step to the next."""
+
+
+class Cell(Protocol):
+    """What one recurrent layer computes in one time step."""
+
+    @property
+    def units(self) -> int:
+        """Size of the output of a step."""
+
+    def initial_weights(self, features: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """Trainable weights by name, float32; matrices are [inputs, outputs]."""
+
+    def constants(self) -> dict[str, np.ndarray]:
+        """Weights that training leaves alone, by name, float32."""
+
+    def zero_state(self, ops: Ops, batch: int | tf.Tensor) -> State:
+        """The state before the first step."""
+
+    def step(self, ops: Ops, x: Value, state: State) -> tuple[Value, State]:
+        """Output [batch, units] and next state for input x [batch, features]."""
+
+
+@runtime_checkable
+class SequenceLayer(Cell, Protocol):
+    """A recurrent layer that one operator computes for all time steps."""
+
+    def sequence(self, ops: Ops, sequence: list[Value]) -> list[Value]:
+        """The outputs [batch, units] of every step for inputs [batch, features], starting from zeros."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Recurrent layers, then dense layers; the last dense layer gives the outputs, without activation.
+
+    A network without recurrent layers is dense from the start: its input is flattened.
+
+    dense_units: widths, the output's last. activation: of all dense layers but the last.
+    steps, features: the input's shape [batch, steps, features].
+    """
+
+    cells: tuple[Cell, ...]
+    dense_units: tuple[int, ...]
+    activation: str
+    steps: int
+    features: int
+
+    def initial_weights(self, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """Trainable weights by `layer/name`, float32."""
+        weights = {}
+        width = self.features
+        for index, cell in enumerate(self.cells):
+            for name, value in cell.initial_weights(width, generator).items():
+                weights[f"{recurrent_name(index)}/{name}"] = value
+            width = cell.units
+        if not self.cells:
+            width = self.steps * self.features
+        for index, units in enumerate(self.dense_units):
+            weights[f"{dense_name(index)}/kernel"] = glorot_uniform((width, units), generator)
+            weights[f"{dense_name(index)}/bias"] = np.zeros(units, np.float32)
+            width = units
+        return weights
+
+    def constants(self) -> dict[str, np.ndarray]:
+        """Weights that training leaves alone, by `layer/name`, float32."""
+        return {
+            f"{recurrent_name(index)}/{name}": value
+            for index, cell in enumerate(self.cells)
+            for name, value in cell.constants().items()
+        }
+
+    def forward(self, ops: Ops, x: tf.Tensor) -> tf.Tensor:
+        """Outputs [batch, outputs] for x [batch, steps, features], float32."""
+        value = ops.input(x)
+        if self.cells:
+            batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
+            sequence = ops.steps(value)
+            for index, cell in enumerate(self.cells):
+                if isinstance(cell, SequenceLayer):
+                    with ops.scope(recurrent_name(index)):
+                        sequence = cell.sequence(ops, sequence)
+                else:
+                    sequence = unroll(ops, recurrent_name(index), cell, sequence, batch)
+            value = sequence[-1]
+        else:
+            value = ops.flatten(value, self.steps * self.features)
+        for index in range(len(self.dense_units)):
+            last = index == len(self.dense_units) - 1
+            with ops.scope(dense_name(index)):
+                activation = "linear" if last else self.activation
+                value = ops.fully_connected("output", value, "kernel", "bias", activation)
+        return ops.output(value)
+
+
+def unroll(ops: Ops, layer: str, cell: Cell, sequence: list[Value], batch: int | tf.Tensor) -> list[Value]:
+    """The outputs of every step of one recurrent layer, starting from zeros."""
+    with ops.scope(layer):
+        state = cell.zero_state(ops, batch)
+    outputs = []
+    for step, x in enumerate(sequence):
+        with ops.scope(layer, step):
+            output, state = cell.step(ops, x, state)
+        outputs.append(output)
+    return outputs
+
+
+def recurrent_name(index: int) -> str:
+    """The scope of a recurrent layer's weights and roles."""
+    return f"recurrent_{index}"
+
+
+def dense_name(index: int) -> str:
+    """The scope of a dense layer's weights and roles."""
+    return f"dense_{index}"

@@ -1,0 +1,38 @@
+"""SimpleRNN: `h_t = activation(x_t W + b + h_(t-1) U)`, as Keras computes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from qcompare.models.initial import glorot_uniform, orthogonal
+from qcompare.models.network import State
+from qcompare.models.ops import Ops, Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimpleRNNCell:
+    units: int
+    activation: str
+
+    def initial_weights(self, features: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        return {
+            "kernel": glorot_uniform((features, self.units), generator),
+            "recurrent_kernel": orthogonal(self.units, generator),
+            "bias": np.zeros(self.units, np.float32),
+        }
+
+    def constants(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def zero_state(self, ops: Ops, batch: int | tf.Tensor) -> State:
+        return (ops.zeros("h", batch, self.units),)
+
+    def step(self, ops: Ops, x: Value, state: State) -> tuple[Value, State]:
+        (h,) = state
+        from_input = ops.fully_connected("from_input", x, "kernel", "bias")
+        from_state = ops.fully_connected("from_state", h, "recurrent_kernel")
+        h = ops.add("h", from_input, from_state, self.activation)
+        return h, (h,)

@@ -1,0 +1,102 @@
+"""Quantization-aware training of dense models by tensorflow-model-optimization, as users run it today."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+import tf_keras
+
+from qcompare.config import Qat, Quant
+from qcompare.data.dataset import Dataset
+from qcompare.models.network import Architecture, dense_name
+from qcompare.training.fit import fit, outputs
+from qcompare.training.qat import TrainedQat, calibrate
+
+INPUT_LAYER = "quantize_layer"
+
+
+def train(
+    architecture: Architecture,
+    float_weights: dict[str, np.ndarray],
+    dataset: Dataset,
+    qat: Qat,
+    quant: Quant,
+    batch_size: int,
+    seed: int,
+) -> TrainedQat:
+    """Fine-tune tfmot's `quantize_model` from the float weights: ranges calibrated first, weight ranges refreshed last.
+
+    It knows one way to simulate, `quant.simulate=fake_quant`. Untouched, its activation ranges start at +-6 and its
+    weight ranges end one optimizer step stale.
+    """
+    ranges = calibrate(architecture, float_weights, dataset.calibration)
+    model = quantized(architecture, TrainedQat(weights=float_weights, ranges=ranges))
+    fit(
+        lambda x: model(x, training=True),
+        model.trainable_variables,
+        dataset,
+        epochs=qat.epochs,
+        batch_size=batch_size,
+        learning_rate=qat.learning_rate,
+        seed=[seed, 2],
+    )
+    return _read(architecture, model)
+
+
+def evaluate(architecture: Architecture, trained: TrainedQat, x: np.ndarray) -> np.ndarray:
+    """The fake-quantized outputs [samples, outputs], float32."""
+    model = quantized(architecture, trained)
+    return outputs(lambda samples: model(samples, training=False), x)
+
+
+def quantized(architecture: Architecture, trained: TrainedQat) -> tf_keras.Model:
+    """tfmot's model with these weights and ranges; weight ranges are those of the weights."""
+    tf_keras.backend.clear_session()
+    last = len(architecture.dense_units) - 1
+    layers = [tf_keras.layers.Input((architecture.steps, architecture.features)), tf_keras.layers.Flatten()]
+    for index, units in enumerate(architecture.dense_units):
+        activation = "linear" if index == last else architecture.activation
+        layers.append(tf_keras.layers.Dense(units, activation=activation, name=dense_name(index)))
+    model = tfmot.quantization.keras.quantize_model(tf_keras.Sequential(layers))
+    for name, variable in _variables(model).items():
+        variable.assign(_value(name, trained))
+    return model
+
+
+def _variables(model: tf_keras.Model) -> dict[str, tf.Variable]:
+    """tfmot's variables by `layer/short name`, such as dense_0/kernel_max."""
+    found = {}
+    for layer in model.layers:
+        for variable in layer.weights:
+            short = variable.name.split("/")[-1].removesuffix(":0")
+            if short != "optimizer_step":
+                found[f"{layer.name.removeprefix('quant_')}/{short}"] = variable
+    return found
+
+
+def _role(name: str) -> str:
+    """The role whose range a variable such as dense_0/post_activation_min bounds."""
+    layer, short = name.split("/")
+    if layer == INPUT_LAYER:
+        return "x"
+    return f"{layer}/output_before_activation" if short.startswith("pre_activation") else f"{layer}/output"
+
+
+def _value(name: str, trained: TrainedQat) -> np.ndarray:
+    layer, short = name.split("/")
+    if short in ("kernel", "bias"):
+        return trained.weights[name]
+    end = 0 if short.endswith("_min") else 1
+    if short.startswith("kernel"):
+        largest = np.abs(trained.weights[f"{layer}/kernel"]).max()
+        return largest if end else -largest
+    return trained.ranges[_role(name)][end]
+
+
+def _read(architecture: Architecture, model: tf_keras.Model) -> TrainedQat:
+    variables = {name: variable.numpy() for name, variable in _variables(model).items()}
+    weights = {name: value for name, value in variables.items() if name.endswith(("/kernel", "/bias"))}
+    bounds = [name for name in variables if name.endswith("_min") and "/kernel" not in name]
+    ranges = {_role(name): np.array([variables[name], variables[name[:-3] + "max"]], np.float32) for name in bounds}
+    return TrainedQat(weights=weights, ranges=ranges)

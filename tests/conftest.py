@@ -1,0 +1,44 @@
+import sys
+
+import pytest
+
+import qcompare  # noqa: F401  (settles the environment before any test imports TensorFlow)
+from tests.runs import Runs, shared_root
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--one-op-models",
+        type=int,
+        default=6,
+        help="random one-operator models for each operator, dtype and kernel set",
+    )
+    parser.addoption(
+        "--exact-networks",
+        type=int,
+        default=3,
+        help="random fused LSTM networks for each kernel set",
+    )
+
+
+@pytest.fixture
+def exact_networks(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--exact-networks"))
+
+
+def pytest_collection_finish() -> None:
+    """TensorFlow's threads are settled before any test runs an operator, after which they cannot be changed."""
+    if "tensorflow" in sys.modules:
+        from qcompare.training import runtime
+
+        runtime.prepare(0, verbose=False)
+
+
+@pytest.fixture
+def one_op_models(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--one-op-models"))
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return Runs(shared_root(tmp_path_factory))

@@ -1,0 +1,422 @@
+"""Random one-operator graphs: data movement, FULLY_CONNECTED, ADD, SUB, MUL, TANH, LOGISTIC, RELU, RELU6, QUANTIZE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from qcompare.graph import Graph
+from qcompare.manual.call import Call, Operand
+from qcompare.manual.ops.add import parameters, sum_double, sum_merged
+from qcompare.manual.rounding import double, f64, rne32, up
+from tests.one_op import Builder, random_scale, random_shape, random_zero_point
+
+ACTIVATIONS = ("NONE", "RELU", "RELU6")
+
+
+def _activation(rng: np.random.Generator) -> str:
+    return str(rng.choice(ACTIVATIONS, p=[0.6, 0.2, 0.2]))
+
+
+def fully_connected(rng: np.random.Generator, dtype: Any) -> Graph:
+    """Per tensor or per channel, with or without bias (int16: int32 or int64), any activation."""
+    build, rows = Builder(), int(rng.choice([1, 1, 3]))
+    # Above 1024 features float32 no longer holds every sum of int8 products.
+    features, units = (
+        int(rng.integers(1, 80) if rng.random() < 0.9 else rng.integers(1000, 1400)),
+        int(rng.integers(1, 40)),
+    )
+    x_scale, x_zero = random_scale(rng), random_zero_point(rng, dtype)
+    x = build.activation((rows, features), dtype, x_scale if dtype == np.int8 else x_scale / 256, x_zero)
+    weights = rng.integers(-127, 128, (units, features)).astype(np.int8)
+    scale = np.array([random_scale(rng, 1e-3, 1e-2) for _ in range(units if rng.random() < 0.5 else 1)], np.float32)
+    w = build.constant(weights, scale)
+    product = np.float32(build.tensors[x].scale) * scale
+    b, bias_dtype = -1, np.dtype(np.int32 if dtype == np.int8 else rng.choice([np.int32, np.int64]))
+    if rng.random() < 0.7:
+        b = build.constant(rng.integers(-20000, 20000, units).astype(bias_dtype), product)
+    deviation = float(product.mean()) * np.sqrt(features) * np.iinfo(dtype).max * 60
+    y_scale = deviation * rng.uniform(0.3, 3) / np.iinfo(dtype).max
+    y = build.activation((rows, units), dtype, y_scale, random_zero_point(rng, dtype))
+    return build.graph(
+        "FULLY_CONNECTED",
+        (x, w, b),
+        (y,),
+        "FullyConnectedOptions",
+        {
+            "fused_activation_function": _activation(rng),
+            "keep_num_dims": False,
+            # The 16-bit kernels read a bias of 32 bits as such only when the model declares it.
+            "quantized_bias_type": "FLOAT32" if dtype == np.int8 else bias_dtype.name.upper(),
+        },
+        version=4 if dtype == np.int8 else 9,
+    )
+
+
+def fully_connected_ties(rng: np.random.Generator, dtype: Any) -> Graph:
+    """Weights of zero, so that the bias is the accumulator: many of them such that the rounding rules disagree."""
+    build, limits = Builder(), np.iinfo(dtype)
+    bias_dtype = np.dtype(np.int32 if dtype == np.int8 else rng.choice([np.int32, np.int64]))
+    x_scale, y_scale = np.float32(random_scale(rng)), np.float32(random_scale(rng))
+    w_scale = np.float32(float(y_scale) / float(x_scale) * np.exp(rng.uniform(np.log(2e-4), np.log(0.05))))
+    real = float(x_scale) * float(w_scale) / float(y_scale)
+    sums = np.unique(rng.integers(-limits.max / real, limits.max / real, 20000))
+    results = [rule(sums, np.asarray(real)) for rule in (double, up, f64, rne32)]
+    disagree = sums[np.any([result != results[0] for result in results[1:]], axis=0)]
+    sums = np.concatenate([rng.permutation(disagree)[:300], rng.choice(sums, 50)])
+    x = build.activation((1, 1), dtype, x_scale, random_zero_point(rng, dtype))
+    scales = np.full(len(sums) if rng.random() < 0.5 else 1, w_scale)
+    w = build.constant(np.zeros((len(sums), 1), np.int8), scales)
+    b = build.constant(sums.astype(bias_dtype), x_scale * scales)
+    y = build.activation((1, len(sums)), dtype, y_scale, random_zero_point(rng, dtype))
+    options = {
+        "fused_activation_function": "NONE",
+        "keep_num_dims": False,
+        "quantized_bias_type": "FLOAT32" if dtype == np.int8 else bias_dtype.name.upper(),
+    }
+    version = 4 if dtype == np.int8 else 9
+    return build.graph("FULLY_CONNECTED", (x, w, b), (y,), "FullyConnectedOptions", options, version=version)
+
+
+def _operands(rng: np.random.Generator, dtype: Any, build: Builder) -> tuple[list[int], tuple[int, ...]]:
+    """Two operands in either order: equal shapes, a constant, a constant scalar, or a broadcast dimension."""
+    shape = random_shape(rng, int(rng.integers(1, 5)))
+    unit = 1.0 if dtype == np.int8 else 1 / 256
+
+    def parameters() -> tuple[float, int]:
+        return random_scale(rng) * unit, random_zero_point(rng, dtype)
+
+    first = build.activation(shape, dtype, *parameters())
+    kind = rng.choice(["equal", "constant", "scalar", "broadcast", "row"])
+    if kind == "equal":
+        second = build.activation(shape, dtype, *parameters())
+    else:
+        other = {
+            "constant": shape,
+            "scalar": (),
+            "broadcast": tuple(1 if rng.random() < 0.5 else n for n in shape),
+            "row": shape[-1:],
+        }[str(kind)]
+        limits = np.iinfo(dtype)
+        second = build.constant(rng.integers(limits.min, limits.max + 1, other).astype(dtype), *parameters())
+    operands = [first, second]
+    if rng.random() < 0.5:
+        operands.reverse()
+    return operands, shape
+
+
+def _binary(rng: np.random.Generator, dtype: Any, name: str, options_type: str) -> Graph:
+    build = Builder()
+    operands, shape = _operands(rng, dtype, build)
+    a, b = (float(build.tensors[i].scale) for i in operands)
+    natural = a * b * np.iinfo(dtype).max if name == "MUL" else max(a, b)
+    y = build.activation(shape, dtype, natural * rng.uniform(0.3, 3), random_zero_point(rng, dtype))
+    options: dict[str, Any] = {"fused_activation_function": _activation(rng)}
+    if name in ("ADD", "SUB"):
+        options["pot_scale_int16"] = False
+    return build.graph(name, operands, (y,), options_type, options, version=2)
+
+
+def add(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _binary(rng, dtype, "ADD", "AddOptions")
+
+
+def sub(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _binary(rng, dtype, "SUB", "SubOptions")
+
+
+def mul(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _binary(rng, dtype, "MUL", "MulOptions")
+
+
+def _large(rng: np.random.Generator, dtype: Any, name: str, options_type: str) -> Graph:
+    """So many elements that ties between the rules occur, at scales near each other."""
+    build, shape = Builder(), (1, int(rng.integers(60_000, 66_000)))
+    p = _sum_parameters(rng, dtype)
+    a, b = (build.activation(shape, dtype, *pair) for pair in p[:2])
+    y = build.activation(shape, dtype, *p[2])
+    options = {"fused_activation_function": "NONE", "pot_scale_int16": False}
+    return build.graph(name, (a, b), (y,), options_type, options, version=2)
+
+
+def _sum_parameters(rng: np.random.Generator, dtype: Any) -> list[tuple[float, int]]:
+    """Scale and zero point of two operands and the output."""
+    unit = 1.0 if dtype == np.int8 else 1 / 256
+    scales = [random_scale(rng, 5e-3, 5e-2) * unit for _ in range(2)]
+    scales.append(max(scales) * rng.uniform(0.7, 1.5))
+    return [(scale, random_zero_point(rng, dtype)) for scale in scales]
+
+
+def add_ties(rng: np.random.Generator, dtype: Any) -> Graph:
+    """int8 at scales for which two ways to scale the inputs disagree for some pair of values."""
+    values = np.arange(-128, 128)
+    for _ in range(40):
+        graph = _large(rng, np.int8, "ADD", "AddOptions")
+        operator, tensors = graph.operators[0], graph.tensors
+        operands = tuple(Operand(tensor=tensor, value=values, constant=True) for tensor in tensors[:2])
+        call = Call(operator=operator, inputs=operands, outputs=tensors[2:], intermediates=(), samples=1)
+        p = parameters(call)
+        if (sum_double(p, values[:, None], values) != sum_merged(p, values[:, None], values)).any():
+            break
+    return graph
+
+
+def add_large(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _large(rng, dtype, "ADD", "AddOptions")
+
+
+def sub_large(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _large(rng, dtype, "SUB", "SubOptions")
+
+
+def _unary(rng: np.random.Generator, dtype: Any, name: str, scale: float, y_scale: float, y_zero: int) -> Graph:
+    build, shape = Builder(), random_shape(rng, int(rng.integers(1, 5)))
+    x = build.activation(shape, dtype, scale, random_zero_point(rng, dtype))
+    y = build.activation(shape, dtype, y_scale, y_zero)
+    return build.graph(name, (x,), (y,), version=2)
+
+
+def _function_scale(rng: np.random.Generator, dtype: Any) -> float:
+    """An input scale of TANH or LOGISTIC; in int16 often a power of two, which takes other paths."""
+    if dtype == np.int8:
+        return random_scale(rng)
+    if rng.random() < 0.5:
+        return float(2.0 ** -int(rng.integers(10, 16)))
+    return random_scale(rng, 2**-15, 2**-11)
+
+
+def tanh(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _unary(rng, dtype, "TANH", _function_scale(rng, dtype), 1 / 128 if dtype == np.int8 else 1 / 32768, 0)
+
+
+def logistic(rng: np.random.Generator, dtype: Any) -> Graph:
+    if dtype == np.int8:
+        return _unary(rng, dtype, "LOGISTIC", _function_scale(rng, dtype), 1 / 256, -128)
+    return _unary(rng, dtype, "LOGISTIC", _function_scale(rng, dtype), 1 / 32768, 0)
+
+
+def _table_tie(rng: np.random.Generator, name: str) -> Graph:
+    """int8 values of every kind at a scale that brings an entry of the table next to the middle of two integers."""
+    scales = np.exp(rng.uniform(np.log(2e-3), np.log(0.15), 4000)).astype(np.float32)
+    zero_points = rng.integers(-128, 128, len(scales))
+    x = scales[:, None] * (np.arange(-128, 128) - zero_points[:, None]).astype(np.float64)
+    y = np.tanh(x) * 128 if name == "TANH" else 256 / (1 + np.exp(-x))
+    distance = np.where(x == 0, 1.0, np.abs(y - np.floor(y) - 0.5))
+    best = int(distance.min(axis=1).argmin())
+    build = Builder()
+    size = (1, 2048)
+    inputs = (build.activation(size, np.int8, scales[best], int(zero_points[best])),)
+    output = build.activation(size, np.int8, *((1 / 128, 0) if name == "TANH" else (1 / 256, -128)))
+    return build.graph(name, inputs, (output,), version=2)
+
+
+def tanh_ties(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _table_tie(rng, "TANH")
+
+
+def logistic_ties(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _table_tie(rng, "LOGISTIC")
+
+
+def _rescaled(rng: np.random.Generator, dtype: Any, name: str) -> Graph:
+    scale = random_scale(rng) * (1 if dtype == np.int8 else 1 / 256)
+    return _unary(rng, dtype, name, scale, scale * rng.uniform(0.3, 3), random_zero_point(rng, dtype))
+
+
+def relu(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _rescaled(rng, dtype, "RELU")
+
+
+def relu6(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _rescaled(rng, dtype, "RELU6")
+
+
+def quantize(rng: np.random.Generator, dtype: Any) -> Graph:
+    """Integer to integer of the same dtype."""
+    return _rescaled(rng, dtype, "QUANTIZE")
+
+
+def quantize_float(rng: np.random.Generator, dtype: Any) -> Graph:
+    build, shape = Builder(), random_shape(rng, int(rng.integers(1, 5)))
+    x = build.activation(shape, np.float32)
+    y = build.activation(shape, dtype, random_scale(rng), random_zero_point(rng, dtype))
+    return build.graph("QUANTIZE", (x,), (y,), version=2)
+
+
+def dequantize(rng: np.random.Generator, dtype: Any) -> Graph:
+    build, shape = Builder(), random_shape(rng, int(rng.integers(1, 5)))
+    x = build.activation(shape, dtype, random_scale(rng), random_zero_point(rng, dtype))
+    y = build.activation(shape, np.float32)
+    return build.graph("DEQUANTIZE", (x,), (y,), version=2)
+
+
+class Movement:
+    """Tensors of one scale and zero point, as data movement asks for."""
+
+    def __init__(self, rng: np.random.Generator, dtype: Any) -> None:
+        self.build, self.dtype = Builder(), dtype
+        self.scale, self.zero_point = random_scale(rng), random_zero_point(rng, dtype)
+
+    def tensor(self, shape: tuple[int, ...]) -> int:
+        return self.build.activation(shape, self.dtype, self.scale, self.zero_point)
+
+    def integers(self, *values: Any) -> int:
+        return self.build.constant(np.array(values[0] if len(values) == 1 else values, np.int32))
+
+
+def reshape(rng: np.random.Generator, dtype: Any) -> Graph:
+    move, shape = Movement(rng, dtype), random_shape(rng, 3)
+    new = (1, shape[1] * shape[2])
+    inputs = (move.tensor(shape), move.integers([1, -1]))
+    return move.build.graph("RESHAPE", inputs, (move.tensor(new),), "ReshapeOptions", {"new_shape": [1, -1]})
+
+
+def transpose(rng: np.random.Generator, dtype: Any) -> Graph:
+    move, shape = Movement(rng, dtype), random_shape(rng, 4)
+    axes = rng.permutation(4)
+    inputs = (move.tensor(shape), move.integers(list(axes)))
+    output = move.tensor(tuple(shape[i] for i in axes))
+    return move.build.graph("TRANSPOSE", inputs, (output,), "TransposeOptions", {}, version=2)
+
+
+def pack(rng: np.random.Generator, dtype: Any) -> Graph:
+    move, shape, count = Movement(rng, dtype), random_shape(rng, 2), int(rng.integers(2, 5))
+    axis = int(rng.integers(0, 3))
+    inputs = tuple(move.tensor(shape) for _ in range(count))
+    output = move.tensor((*shape[:axis], count, *shape[axis:]))
+    return move.build.graph("PACK", inputs, (output,), "PackOptions", {"values_count": count, "axis": axis}, version=2)
+
+
+def unpack(rng: np.random.Generator, dtype: Any) -> Graph:
+    move, shape = Movement(rng, dtype), random_shape(rng, 3)
+    axis = int(rng.integers(-3, 3))
+    rest = tuple(n for i, n in enumerate(shape) if i != axis % 3)
+    inputs, outputs = (move.tensor(shape),), tuple(move.tensor(rest) for _ in range(shape[axis]))
+    return move.build.graph("UNPACK", inputs, outputs, "UnpackOptions", {"num": shape[axis], "axis": axis}, version=2)
+
+
+def split(rng: np.random.Generator, dtype: Any) -> Graph:
+    move, count, axis = Movement(rng, dtype), int(rng.integers(2, 5)), int(rng.integers(1, 3))
+    part = random_shape(rng, 3)
+    whole = tuple(n * count if i == axis else n for i, n in enumerate(part))
+    inputs = (move.integers(axis), move.tensor(whole))
+    outputs = tuple(move.tensor(part) for _ in range(count))
+    return move.build.graph("SPLIT", inputs, outputs, "SplitOptions", {"num_splits": count}, version=2)
+
+
+def split_v(rng: np.random.Generator, dtype: Any) -> Graph:
+    move, axis = Movement(rng, dtype), int(rng.integers(1, 3))
+    sizes, shape = [int(n) for n in rng.integers(1, 5, 3)], random_shape(rng, 3)
+
+    def resized(size: int) -> tuple[int, ...]:
+        return tuple(size if i == axis else n for i, n in enumerate(shape))
+
+    inputs = (move.tensor(resized(sum(sizes))), move.integers(sizes), move.integers(axis))
+    outputs = tuple(move.tensor(resized(size)) for size in sizes)
+    return move.build.graph("SPLIT_V", inputs, outputs, "SplitVOptions", {"num_splits": 3}, version=2)
+
+
+def concatenation(rng: np.random.Generator, dtype: Any) -> Graph:
+    move, axis, shape = Movement(rng, dtype), int(rng.integers(1, 3)), random_shape(rng, 3)
+    sizes = [int(n) for n in rng.integers(1, 5, int(rng.integers(1, 4)))]
+
+    def resized(size: int) -> tuple[int, ...]:
+        return tuple(size if i == axis else n for i, n in enumerate(shape))
+
+    inputs = tuple(move.tensor(resized(size)) for size in sizes)
+    options = {"axis": int(axis - 3 * rng.integers(0, 2)), "fused_activation_function": "NONE"}
+    return move.build.graph(
+        "CONCATENATION", inputs, (move.tensor(resized(sum(sizes))),), "ConcatenationOptions", options, version=2
+    )
+
+
+def strided_slice(rng: np.random.Generator, dtype: Any) -> Graph:
+    move, shape = Movement(rng, dtype), random_shape(rng, 3)
+    begin, end, masks, output = [0], [1], {"begin_mask": 1, "end_mask": 1, "shrink_axis_mask": 0}, [1]
+    strides = [1, int(rng.integers(1, 3)), int(rng.choice([-1, 1, 2]))]
+    for i, (size, step) in enumerate(zip(shape[1:], strides[1:], strict=True), start=1):
+        first = int(rng.integers(0, size))
+        last = int(rng.integers(first + 1, size + 1)) if step > 0 else int(rng.integers(-1, first))
+        begin.append(first - size * int(rng.integers(0, 2)))
+        end.append(last)
+        if i == 1 and rng.random() < 0.5:
+            masks["shrink_axis_mask"], strides[1], end[1] = 2, 1, first + 1
+            begin[1] = first
+            continue
+        if last == -1:
+            masks["end_mask"] |= 1 << i
+        output.append(len(range(first, last, step)))
+    inputs = (move.tensor(shape), move.integers(begin), move.integers(end), move.integers(strides))
+    return move.build.graph(
+        "STRIDED_SLICE", inputs, (move.tensor(tuple(output)),), "StridedSliceOptions", dict(masks), version=2
+    )
+
+
+def lstm(rng: np.random.Generator, dtype: Any) -> Graph:
+    """int8 only: any batch, time major or not, with a cell clip that bites in a third of the models."""
+    build = Builder()
+    batch, time = int(rng.choice([1, 1, 2])), int(rng.integers(1, 12))
+    features, units = int(rng.integers(1, 40)), int(rng.integers(1, 40))
+    time_major = bool(rng.random() < 0.3)
+    x_scale, h_scale = random_scale(rng, 5e-3, 5e-2), random_scale(rng, 4e-3, 1e-2)
+    h_zero = random_zero_point(rng, np.int8)
+    lead = (time, batch) if time_major else (batch, time)
+    x = build.activation((*lead, features), np.int8, x_scale, random_zero_point(rng, np.int8))
+    inputs = [x]
+    products = []
+    for size, other in ((features, x_scale), (units, h_scale)):
+        for _ in range(4):
+            scale = random_scale(rng, 1e-3, 3e-2)
+            inputs.append(build.constant(rng.integers(-127, 128, (units, size)).astype(np.int8), scale))
+            products.append(np.float32(scale) * np.float32(other))
+    inputs += [-1, -1, -1]
+    inputs += [build.constant(rng.integers(-9000, 9000, units).astype(np.int32), products[gate]) for gate in range(4)]
+    inputs += [-1, -1]
+    inputs.append(build.activation((batch, units), np.int8, h_scale, h_zero, variable=True))
+    log2 = int(rng.integers(-15, -8))
+    inputs.append(build.activation((batch, units), np.int16, 2.0**log2, variable=True))
+    inputs += [-1, -1, -1, -1]
+    hidden = [build.activation((0,), np.int16, 2.0**-12) for _ in range(4)]
+    hidden.append(build.activation((0,), np.int8, h_scale, h_zero))
+    y = build.activation((*lead, units), np.int8, h_scale, h_zero)
+    options = {
+        "fused_activation_function": "TANH",
+        "cell_clip": float(rng.choice([0.0, 10.0, 2.0**log2 * rng.integers(1, 9000)])),
+        "proj_clip": 0.0,
+        "time_major": time_major,
+        "asymmetric_quantize_inputs": False,
+        "diagonal_recurrent_tensors": False,
+    }
+    name = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+    return build.graph(name, inputs, (y,), "UnidirectionalSequenceLSTMOptions", options, hidden, version=3)
+
+
+GENERATORS = {
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm,
+    "FULLY_CONNECTED": fully_connected,
+    "FULLY_CONNECTED ties": fully_connected_ties,
+    "ADD large": add_large,
+    "ADD ties": add_ties,
+    "SUB large": sub_large,
+    "TANH ties": tanh_ties,
+    "LOGISTIC ties": logistic_ties,
+    "ADD": add,
+    "SUB": sub,
+    "MUL": mul,
+    "TANH": tanh,
+    "LOGISTIC": logistic,
+    "RELU": relu,
+    "RELU6": relu6,
+    "QUANTIZE": quantize,
+    "QUANTIZE float": quantize_float,
+    "DEQUANTIZE": dequantize,
+    "RESHAPE": reshape,
+    "TRANSPOSE": transpose,
+    "PACK": pack,
+    "UNPACK": unpack,
+    "SPLIT": split,
+    "SPLIT_V": split_v,
+    "CONCATENATION": concatenation,
+    "STRIDED_SLICE": strided_slice,
+}

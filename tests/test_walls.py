@@ -1,0 +1,179 @@
+"""The walls of the design: who may import whom, read from the sources and from what a fresh interpreter loads."""
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import qcompare
+from tests import commands
+
+ROOT = Path(qcompare.__file__).parent
+
+FLOORS = (
+    {"report.files"},
+    {"seeds", "graph", "trace", "arguments", "child", "store", "data.dataset", "models", "report"},
+    {"config", "manual", "tflite", "one_op"},
+    {"data", "training", "analysis", "inputs"},
+    {"compose", "trial", "audit", "probe"},
+    {"sweep"},
+    {"multirun"},
+    {"__main__"},
+)
+"""Rooms of qcompare/ from the ground up; a package stands for all its modules but those that are named themselves.
+
+A module imports from lower floors and from its own room. `data.dataset` is plain data, as `graph` is; `report.files`
+writes a file whole and knows nothing else.
+"""
+
+TENSORFLOW = ("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization")
+WITHOUT_TENSORFLOW = ("manual", "analysis", "report", "graph", "trace")
+
+
+def module_name(path):
+    """Dotted, without the leading `qcompare`; "" for the package itself."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(ROOT.rglob("*.py")) if "conf" not in path.parts}
+
+
+@cache
+def imports_of(module):
+    """Dotted names of all modules that a module imports, wherever in its text; own ones start with `qcompare`."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = {name for name in inner if name.removeprefix("qcompare.") in MODULES}
+            found |= modules if modules == inner else {node.module, *modules}
+    return frozenset(found)
+
+
+def own_imports_of(module):
+    """Those of qcompare, without the leading `qcompare`."""
+    return {name.partition(".")[2] for name in imports_of(module) if name.split(".")[0] == "qcompare"} - {""}
+
+
+def reached_from(module):
+    """All modules of qcompare that a module imports, directly or not."""
+    seen, waiting = set(), {module}
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        waiting |= own_imports_of(name) - seen
+    return seen
+
+
+def room_of(module):
+    """(floor, room): the most particular entry of the table that holds the module; (None, None) for none."""
+    rooms = [
+        (floor, room)
+        for floor, names in enumerate(FLOORS)
+        for room in names
+        if module == room or module.startswith(room + ".")
+    ]
+    return max(rooms, key=lambda found: len(found[1]), default=(None, None))
+
+
+def of(*rooms):
+    return [name for name in MODULES if name.split(".")[0] in rooms]
+
+
+def loaded_by(statement):
+    """Top-level names of the modules that a fresh interpreter holds after a statement."""
+    code = f"import sys\n{statement}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=commands.environment(), capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.split())
+
+
+def test_the_sources_are_found():
+    assert {"", "__main__", "trial", "manual.executor", "manual.ops.add", "training.fit"} <= set(MODULES)
+    assert own_imports_of("manual.executor") >= {"graph", "trace"}
+    assert "tensorflow" in imports_of("training.fit")
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name])
+def test_every_module_stands_on_a_floor_and_imports_downwards(module):
+    floor, room = room_of(module)
+    assert floor is not None, f"{module} has no floor"
+    for imported in own_imports_of(module):
+        below, other = room_of(imported)
+        assert other == room or below < floor, f"{module} (floor {floor}) imports {imported} (floor {below})"
+
+
+def test_no_module_imports_itself_by_a_detour():
+    for module in MODULES:
+        for imported in own_imports_of(module) - {module}:
+            assert module not in reached_from(imported), f"{module} and {imported} import each other"
+
+
+def test_manual_and_tflite_share_graph_and_trace_alone():
+    for module in of("manual"):
+        assert not [name for name in reached_from(module) if room_of(name)[1] == "tflite"]
+    for module in of("tflite"):
+        assert not [name for name in reached_from(module) if room_of(name)[1] == "manual"]
+
+
+@pytest.mark.parametrize("module", of("manual"))
+def test_manual_imports_numpy_graph_and_trace_only(module):
+    outside = {name.split(".")[0] for name in imports_of(module)} - set(sys.stdlib_module_names)
+    assert outside <= {"numpy", "qcompare"}
+    assert all(name in ("graph", "trace") or name.split(".")[0] == "manual" for name in own_imports_of(module))
+
+
+@pytest.mark.parametrize("module", of(*WITHOUT_TENSORFLOW))
+def test_no_way_leads_to_tensorflow(module):
+    for reached in reached_from(module):
+        assert not {name.split(".")[0] for name in imports_of(reached)} & set(TENSORFLOW), reached
+
+
+def test_a_fresh_interpreter_loads_the_rooms_without_tensorflow():
+    modules = of(*WITHOUT_TENSORFLOW)
+    loaded = loaded_by(f"import {', '.join(f'qcompare.{name}' for name in modules)}")
+    assert "numpy" in loaded
+    assert not loaded & set(TENSORFLOW)
+
+
+def test_a_fresh_interpreter_loads_manual_with_numpy_alone():
+    allowed = loaded_by("import numpy, ctypes, qcompare")
+    loaded = loaded_by(f"import {', '.join(f'qcompare.{name}' for name in of('manual'))}")
+    assert loaded - allowed <= set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("module", of("report"))
+def test_plots_and_tables_compute_no_statistics(module):
+    assert not [name for name in reached_from(module) if name.split(".")[0] == "analysis"]
+    outside = {name for reached in reached_from(module) for name in imports_of(reached)}
+    assert not {name.split(".")[0] for name in outside} & {"scipy", "statistics", "sklearn"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["model=nonsense"],
+        ["model.units=-1"],
+        ["seed=9..0"],
+        ["-m", "model=dense,nonsense"],
+        ["data=file", "data.file=nowhere.npz"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_a_wrong_request_do_without_tensorflow(arguments, tmp_path):
+    run = commands.run(*arguments, folder=tmp_path, python=["-X", "importtime"])
+    assert run.returncode == (0 if arguments == ["--help"] else 2)
+    lines = [line for line in run.stderr.splitlines() if line.startswith("import time:")]
+    imported = {line.rpartition("|")[2].strip().split(".")[0] for line in lines}
+    assert "omegaconf" in imported
+    assert not imported & set(TENSORFLOW)
+    assert not list(tmp_path.iterdir())

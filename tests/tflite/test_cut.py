@@ -1,0 +1,46 @@
+"""An operator cut out of a model computes what it computes within it."""
+
+import numpy as np
+import pytest
+
+from qcompare.inputs import random_inputs
+from qcompare.one_op import cases
+from qcompare.tflite import interpreter
+from qcompare.tflite.cut import cut
+from qcompare.tflite.schema import read, write
+from tests.audited import dense_tanh_mul
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "output"), [(0, ("t0",), "t3"), (1, ("t3",), "t4"), (2, ("t4", "t3"), "t5")]
+)
+def test_a_cut_operator_computes_the_same(operator, inputs, output):
+    graph = dense_tanh_mul()
+    whole = interpreter.run(write(graph), random_inputs(graph, 20, 0), "optimized", keep=(0, 3, 4, 5))
+    model = cut(write(graph), operator)
+    alone = read(model)
+    assert [alone.tensors[index].name for index in alone.inputs] == list(inputs)
+    assert len(alone.operators) == 1
+    given = {index: whole.tensors[name] for index, name in zip(alone.inputs, inputs, strict=True)}
+    assert (interpreter.run(model, given, "optimized").tensors[output] == whole.tensors[output]).all()
+
+
+def test_constants_options_and_scales_come_along():
+    graph = dense_tanh_mul()
+    alone = read(cut(write(graph), 0))
+    for tensor in alone.tensors:
+        whole = graph.tensor(tensor.name)
+        assert tensor.shape == whole.shape
+        assert tensor.quantization.scale.tolist() == whole.quantization.scale.tolist()
+        assert tensor.quantization.zero_point.tolist() == whole.quantization.zero_point.tolist()
+        assert np.array_equal(tensor.data, whole.data)
+    assert alone.operators[0].options["fused_activation_function"] == "NONE"
+
+
+def test_variables_stay_variables():
+    graph = next(case for case in cases() if case.op == "UNIDIRECTIONAL_SEQUENCE_LSTM").draw(np.random.default_rng(0))
+    alone = read(cut(write(graph), 0))
+    assert len(alone.inputs) == 1
+    inputs = random_inputs(graph, 4, 0)
+    found = interpreter.run(write(alone), {alone.inputs[0]: inputs[0]}, "reference").result
+    assert (found == interpreter.run(write(graph), inputs, "reference").result).all()

@@ -1,0 +1,123 @@
+"""Learned parameters read back from the model that they were written into."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qcompare.graph import Graph, Tensor
+from qcompare.manual import executor
+from qcompare.manual.arithmetic import KERNEL_SETS
+from qcompare.models.ops import CELL_CLIP
+from qcompare.tflite import runtime, schema
+from qcompare.tflite.convert import INTEGER_DTYPES
+from qcompare.training import export
+from qcompare.training.integers import fused_model
+from tests.training.random_networks import Network, fused_network
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return fused_network(np.random.default_rng(8), steps=5, layers=2)
+
+
+@pytest.fixture(scope="module")
+def graph(network: Network) -> Graph:
+    return schema.read(fused_model(network.architecture, network.weights, network.ranges))
+
+
+def activation(low: np.float32, high: np.float32) -> tuple[np.float32, int]:
+    scale = (np.float64(high) - np.float64(low)) / 255
+    return np.float32(scale), int(np.clip(np.floor(-128 - np.float64(low) / scale + 0.5), -128, 127))
+
+
+def check_activation(tensor: Tensor, low_high: np.ndarray) -> None:
+    scale, zero_point = activation(*low_high)
+    assert tensor.scale.view(np.int32) == scale.view(np.int32)
+    assert tensor.zero_point == zero_point
+
+
+def check_weight(tensor: Tensor, weight: np.ndarray, axis: int | None) -> np.ndarray:
+    """weight [inputs, units]; axis: None for one scale, 0 for one a unit. Returns the scales."""
+    scale = (np.abs(weight).max(axis=axis).astype(np.float64) / 127).astype(np.float32).reshape(-1)
+    assert tensor.quantization is not None
+    np.testing.assert_array_equal(tensor.quantization.scale.view(np.int32), scale.view(np.int32))
+    assert not tensor.quantization.zero_point.any()
+    np.testing.assert_array_equal(tensor.data, np.rint(weight.T.astype(np.float64) / scale[:, None].astype(np.float64)))
+    return scale
+
+
+def check_bias(tensor: Tensor, bias: np.ndarray, x: Tensor, scale: np.ndarray) -> None:
+    expected = np.rint(bias.astype(np.float64) / (np.float64(x.scale) * scale.astype(np.float64)))
+    np.testing.assert_array_equal(tensor.data, expected)
+    assert tensor.quantization is not None
+    np.testing.assert_array_equal(tensor.quantization.scale, x.scale * scale)
+
+
+def test_every_learned_parameter_of_the_lstm_layers(network: Network, graph: Graph) -> None:
+    lstms = [operator for operator in graph.operators if operator.name == "UNIDIRECTIONAL_SEQUENCE_LSTM"]
+    assert len(lstms) == 2
+    check_activation(graph.tensors[graph.inputs[0]], network.ranges["x"])
+    for layer, operator in enumerate(lstms):
+        name = f"recurrent_{layer}"
+        tensors = [graph.tensors[index] if index >= 0 else None for index in operator.inputs]
+        parts = {part: network.weights[f"{name}/{part}"] for part in ("kernel", "recurrent_kernel", "bias")}
+        units = len(parts["bias"]) // 4
+        for gate in range(4):
+            columns = slice(gate * units, (gate + 1) * units)
+            scale = check_weight(tensors[1 + gate], parts["kernel"][:, columns], None)
+            check_weight(tensors[5 + gate], parts["recurrent_kernel"][:, columns], None)
+            check_bias(tensors[12 + gate], parts["bias"][columns], tensors[0], scale)
+        h = [tensors[18], graph.tensors[operator.intermediates[4]], graph.tensors[operator.outputs[0]]]
+        if layer == 1:
+            h.append(graph.tensors[graph.operators[2].outputs[0]])
+        for tensor in h:
+            check_activation(tensor, network.ranges[f"{name}/h"])
+        assert tensors[19].scale == -network.ranges[f"{name}/cell_state"][0] / 32768
+        assert (tensors[19].zero_point, tensors[19].dtype) == (0, np.int16)
+        assert operator.options["cell_clip"] == CELL_CLIP
+
+
+def test_every_learned_parameter_of_the_head(network: Network, graph: Graph) -> None:
+    heads = [operator for operator in graph.operators if operator.name == "FULLY_CONNECTED"]
+    assert len(heads) == len(network.architecture.dense_units)
+    for layer, operator in enumerate(heads):
+        x, weight, bias = (graph.tensors[index] for index in operator.inputs)
+        scale = check_weight(weight, network.weights[f"dense_{layer}/kernel"], 0)
+        check_bias(bias, network.weights[f"dense_{layer}/bias"], x, scale)
+        check_activation(graph.tensors[operator.outputs[0]], network.ranges[f"dense_{layer}/output"])
+
+
+def test_operators_and_dtypes_are_those_of_the_converter(network: Network, graph: Graph) -> None:
+    """The converter's own model of the same network differs in numbers and names only."""
+    converted = export.ptq_fused(network.architecture, network.weights, network.samples[:2])
+    assert converted.note == ""
+    theirs = schema.read(converted.model)
+    for ours, other in zip(graph.operators, theirs.operators, strict=True):
+        assert (ours.name, ours.version, ours.options) == (other.name, other.version, other.options)
+        pairs = zip(
+            (*ours.inputs, *ours.outputs, *ours.intermediates),
+            (*other.inputs, *other.outputs, *other.intermediates),
+            strict=True,
+        )
+        for mine, its in pairs:
+            assert (mine < 0) == (its < 0)
+            if mine >= 0:
+                a, b = graph.tensors[mine], theirs.tensors[its]
+                assert (a.shape, a.dtype, a.variable, a.data is None) == (b.shape, b.dtype, b.variable, b.data is None)
+                if a.quantization is None and a.data is not None:
+                    np.testing.assert_array_equal(a.data, b.data)
+
+
+def test_all_tensors_are_integers(graph: Graph) -> None:
+    used = {i for operator in graph.operators for i in (*operator.inputs, *operator.outputs) if i >= 0}
+    assert {graph.tensors[index].dtype.name for index in used} <= set(INTEGER_DTYPES)
+
+
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+def test_the_model_runs_and_the_manual_engine_equals_it(graph: Graph, kernels: str) -> None:
+    rng = np.random.default_rng(9)
+    x = graph.tensors[graph.inputs[0]]
+    inputs = {x.index: rng.integers(-128, 128, (50, *x.shape[1:])).astype(np.int8)}
+    theirs = runtime.run(schema.write(graph), inputs, kernels).result
+    np.testing.assert_array_equal(executor.run(graph, inputs, kernels).result, theirs)

@@ -1,0 +1,253 @@
+"""Training: what a seed decides, how ranges are found and follow, and what comes out of both schemes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from qcompare.config import LMUModel, LSTMModel, Qat, Quant, SimpleRNNModel
+from qcompare.data.dataset import assemble
+from qcompare.data.sequence_sum import sequences
+from qcompare.models.lmu import LMUCell
+from qcompare.models.lstm import FusedLSTM, LSTMCell
+from qcompare.models.network import Architecture
+from qcompare.models.ops import Ops
+from qcompare.models.simple_rnn import SimpleRNNCell
+from qcompare.training import build, fit, qat, runtime, tfmot
+from qcompare.training.fake_quant import SMALLEST_RANGE, RangeObserver
+from qcompare.training.qat import TrainedQat
+
+QUANT = Quant(name="int8", simulate="fake_quant", kernels="reference")
+QAT = Qat(scheme="aligned", epochs=1, learning_rate=0.001, range_momentum=0.9)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return sequences(samples=90, steps=2, features=2, test_samples=20, calibration_samples=30, split_seed=0)
+
+
+@pytest.fixture(scope="module")
+def architecture(dataset):
+    return Architecture(
+        cells=(SimpleRNNCell(units=3, activation="tanh"),),
+        dense_units=(dataset.outputs,),
+        activation="relu",
+        steps=dataset.steps,
+        features=dataset.features,
+    )
+
+
+@pytest.fixture(scope="module")
+def dense(dataset):
+    return Architecture(cells=(), dense_units=(5, 2), activation="relu", steps=2, features=2)
+
+
+def trained_float(architecture, dataset, seed=0, **options):
+    settings = {"epochs": 2, "batch_size": 16, "learning_rate": 0.01} | options
+    return fit.train_float(architecture, dataset, seed=seed, **settings)
+
+
+@pytest.fixture(scope="module")
+def weights(architecture, dataset):
+    return trained_float(architecture, dataset)
+
+
+def same(one, other):
+    assert one.keys() == other.keys()
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def loss(architecture, weights, dataset):
+    ops = Ops({**weights, **architecture.constants()})
+    outputs = fit.outputs(lambda x: architecture.forward(ops, x), dataset.x_train)
+    return float(np.mean((outputs - dataset.y_train) ** 2))
+
+
+def test_a_seed_decides_the_trained_weights(architecture, dataset, weights):
+    assert same(weights, trained_float(architecture, dataset))
+    assert not same(weights, trained_float(architecture, dataset, seed=1))
+    assert not same(weights, trained_float(architecture, dataset, epochs=3))
+
+
+def test_neither_global_generator_decides_anything(architecture, dataset, weights):
+    runtime.prepare(5, verbose=False)
+    np.random.seed(7)
+    assert same(weights, trained_float(architecture, dataset))
+
+
+def test_training_lowers_the_loss(architecture, dataset, weights):
+    before = architecture.initial_weights(np.random.default_rng([0, 0]))
+    assert before.keys() == weights.keys()
+    assert loss(architecture, trained_float(architecture, dataset, epochs=15), dataset) < 0.5 * loss(
+        architecture, before, dataset
+    )
+
+
+def test_a_batch_may_be_larger_than_the_training_set(architecture, dataset):
+    found = trained_float(architecture, dataset, batch_size=10_000)
+    assert not same(found, architecture.initial_weights(np.random.default_rng([0, 0])))
+
+
+def test_every_epoch_sees_all_samples_in_another_order():
+    x = np.arange(12, dtype=np.float32).reshape(12, 1, 1)
+    data = assemble((x, np.zeros((12, 1), np.float32)), (x, np.zeros((12, 1), np.float32)), None, 4, 0)
+    seen = tf.Variable(tf.zeros([0]), shape=[None])
+
+    def forward(batch):
+        seen.assign(tf.concat([seen, tf.reshape(batch, [-1])], 0))
+        return tf.reduce_sum(batch, axis=2) * scale
+
+    scale = tf.Variable(1.0)
+    fit.fit(forward, [scale], data, epochs=3, batch_size=4, learning_rate=0.01, seed=[0, 1])
+    epochs = seen.numpy().reshape(3, 12)
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(12))
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+
+
+def test_losses():
+    regression = sequences(samples=20, steps=2, features=1, test_samples=5, calibration_samples=5, split_seed=0)
+    outputs, target = tf.constant([[1.0], [3.0]]), tf.constant([[0.0], [1.0]])
+    assert float(fit.loss_function(regression)(target, outputs)) == pytest.approx(2.5)
+    classes = replace(regression, classes=2)
+    logits = tf.constant([[2.0, 0.0], [0.0, 1.0]])
+    expected = np.mean([np.log(1 + np.exp(-2)), np.log(1 + np.exp(1))])
+    assert float(fit.loss_function(classes)(tf.constant([0, 0]), logits)) == pytest.approx(expected)
+
+
+def observed(architecture, weights, x):
+    """Role -> (smallest, largest) by one pass for each sample."""
+    found = {}
+    for sample in x:
+        observer = RangeObserver({**weights, **architecture.constants()})
+        architecture.forward(observer, tf.constant(sample[None]))
+        for role, (low, high) in observer.ranges().items():
+            old = found.get(role, (0.0, SMALLEST_RANGE))
+            found[role] = min(old[0], float(low)), max(old[1], float(high))
+    return found
+
+
+def test_calibration_finds_the_range_of_every_role_over_all_samples_and_steps(architecture, dataset, weights):
+    ranges = qat.calibrate(architecture, weights, dataset.calibration)
+    expected = observed(architecture, weights, dataset.calibration)
+    assert ranges.keys() == expected.keys()
+    for role, values in ranges.items():
+        np.testing.assert_allclose(values, expected[role], rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(ranges["x"], [dataset.calibration.min(), dataset.calibration.max()])
+
+
+def train(architecture, weights, dataset, **options):
+    return qat.train(architecture, weights, dataset, replace(QAT, **options), QUANT, 16, seed=0)
+
+
+def test_fine_tuning_starts_from_the_float_weights_and_calibrated_ranges(architecture, dataset, weights):
+    trained = train(architecture, weights, dataset, learning_rate=1e-12, range_momentum=1.0)
+    for name, value in weights.items():
+        np.testing.assert_allclose(trained.weights[name], value, atol=1e-9)
+    ranges = qat.calibrate(architecture, weights, dataset.calibration)
+    for role, values in ranges.items():
+        np.testing.assert_allclose(trained.ranges[role], values, rtol=1e-6)
+
+
+def test_ranges_follow_the_batches_as_moving_averages(architecture, dataset, weights):
+    still = {"learning_rate": 1e-12, "epochs": 1}
+    trained = train(architecture, weights, dataset, range_momentum=0.6, **still)
+    low, high = qat.calibrate(architecture, weights, dataset.calibration)["x"]
+    order = np.random.default_rng([0, 2]).permutation(len(dataset.x_train))
+    for step in range(len(order) // 16):
+        batch = dataset.x_train[order[16 * step : 16 * (step + 1)]]
+        low = 0.6 * low + 0.4 * min(batch.min(), 0)
+        high = 0.6 * high + 0.4 * batch.max()
+    np.testing.assert_allclose(trained.ranges["x"], [low, high], rtol=1e-5)
+
+
+def test_fine_tuning_is_repeatable(architecture, dataset, weights):
+    one, other = (train(architecture, weights, dataset) for _ in range(2))
+    assert same(one.weights, other.weights)
+    assert same(one.ranges, other.ranges)
+    assert not same(one.weights, weights)
+
+
+def test_quantized_outputs_are_near_the_float_ones_and_on_the_grid(architecture, dataset, weights):
+    trained = train(architecture, weights, dataset, learning_rate=1e-12)
+    quantized = qat.evaluate(architecture, trained, dataset.x_test)
+    ops = Ops(weights)
+    real = fit.outputs(lambda x: architecture.forward(ops, x), dataset.x_test)
+    learned, _ = qat.learned_scales(architecture, trained, per_channel=True)
+    scale = learned["dense_0/output"].scale[0]
+    low, high = trained.ranges["dense_0/output"]
+    gap = np.abs(quantized - np.clip(real, low, high))
+    assert 0 < gap.mean() < scale
+    steps = quantized.astype(np.float64) / scale
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-4)
+
+
+def test_learned_scales_are_of_the_final_weights(architecture, dataset, weights):
+    trained = train(architecture, weights, dataset, learning_rate=0.05)
+    learned, weight_of = qat.learned_scales(architecture, trained, per_channel=True)
+    assert weight_of == {
+        "recurrent_0/from_input": "recurrent_0/kernel",
+        "recurrent_0/from_state": "recurrent_0/recurrent_kernel",
+        "dense_0/output": "dense_0/kernel",
+    }
+    for name in weight_of.values():
+        largest = np.abs(trained.weights[name]).max(axis=0).astype(np.float64)
+        np.testing.assert_array_equal(learned[name].scale, (largest / 127).astype(np.float32))
+    whole, _ = qat.learned_scales(architecture, trained, per_channel=False)
+    assert whole["dense_0/kernel"].scale.shape == (1,)
+    assert set(learned) == set(trained.ranges) | set(weight_of.values())
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "linear"])
+def test_tfmot_starts_from_calibrated_ranges_and_ends_with_those_of_its_weights(activation, dense, dataset):
+    network = replace(dense, activation=activation)
+    start = trained_float(network, dataset)
+    trained = tfmot.train(network, start, dataset, replace(QAT, scheme="tfmot"), QUANT, 16, seed=0)
+    calibrated = qat.calibrate(network, start, dataset.calibration)
+    assert trained.weights.keys() == start.keys()
+    assert not same(trained.weights, start)
+    assert {"x", "dense_1/output"} < set(trained.ranges) <= set(calibrated)
+    for role, (low, high) in trained.ranges.items():
+        span = calibrated[role][1] - calibrated[role][0]
+        assert abs(low - calibrated[role][0]) < 0.3 * span, role
+        assert abs(high - calibrated[role][1]) < 0.3 * span, role
+    variables = tfmot._variables(tfmot.quantized(network, trained))
+    for layer in ("dense_0", "dense_1"):
+        largest = np.abs(trained.weights[f"{layer}/kernel"]).max()
+        assert variables[f"{layer}/kernel_max"].numpy() == largest
+        assert variables[f"{layer}/kernel_min"].numpy() == -largest
+
+
+def test_tfmots_model_computes_what_its_ranges_say(dense, dataset):
+    start = trained_float(dense, dataset)
+    trained = TrainedQat(weights=start, ranges=qat.calibrate(dense, start, dataset.calibration))
+    real = fit.outputs(lambda x: dense.forward(Ops(start), x), dataset.x_test)
+    scale = qat.learned_scales(dense, trained, per_channel=False)[0]["dense_1/output"].scale[0]
+    gap = np.abs(tfmot.evaluate(dense, trained, dataset.x_test) - real).max()
+    assert 0 < gap < 8 * scale
+
+
+def test_the_architecture_that_a_configuration_asks_for(dataset):
+    lmu = LMUModel(name="lmu", units=(4, 3), head=(6,), order=5, theta=None, activation="tanh", lowering="unrolled")
+    found = build.architecture(lmu, dataset)
+    assert found.cells == tuple(LMUCell(units=units, order=5, theta=2.0, activation="tanh") for units in (4, 3))
+    assert (found.dense_units, found.activation) == ((6, 2), "relu")
+    assert build.architecture(replace(lmu, theta=7.0), dataset).cells[0].theta == 7.0
+    lstm = LSTMModel(name="lstm", units=(4,), head=(), lowering="unrolled")
+    assert build.architecture(lstm, dataset).cells == (LSTMCell(units=4),)
+    assert build.architecture(replace(lstm, lowering="fused"), dataset).cells == (FusedLSTM(units=4),)
+    rnn = SimpleRNNModel(name="simple_rnn", units=(4,), head=(), activation="relu", lowering="unrolled")
+    assert build.architecture(rnn, dataset).cells == (SimpleRNNCell(units=4, activation="relu"),)
+
+
+def test_preparing_a_process_makes_it_repeatable_and_single_threaded():
+    for _ in range(2):
+        runtime.prepare(3, verbose=False)
+        assert tf.config.threading.get_intra_op_parallelism_threads() == 1
+        assert tf.config.threading.get_inter_op_parallelism_threads() == 1
+
+
+def test_training_does_not_start_inside_a_graph():
+    with tf.Graph().as_default(), pytest.raises(RuntimeError, match="outside of any graph"):
+        runtime.prepare(0, verbose=False)
