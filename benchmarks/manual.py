@@ -4,7 +4,7 @@ Prints, for each model and kernel set, samples a second (medians) of the interpr
 manual engine at its default chunk and at its best one, and the ratio of the medians. `--memory` runs 1,000,000 samples
 through the dense model instead and prints the peak above the samples themselves.
 
-    python benchmarks/manual.py [--rounds N] [--memory]
+    python -m benchmarks.manual [--rounds N] [--memory]
 """
 
 from __future__ import annotations
