@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -24,12 +25,13 @@ from qcompare.models.network import Architecture, Cell
 from qcompare.models.ops import Ops
 from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.training.exact import ExactOps
-from qcompare.training.fake_quant import AlignedOps
+from qcompare.training.fake_quant import AlignedOps, is_cell
 from qcompare.training.fit import as_variables
-from qcompare.training.qat import calibrate
+from qcompare.training.qat import calibrate, follow
 from qcompare.training.runtime import prepare
 
 BATCH = 50
+MOMENTUM = 0.99
 SHAPES: dict[str, tuple[Cell, int, int]] = {
     "fused LSTM(32), 8 steps": (FusedLSTM(units=32), 8, 8),
     "fused LSTM(64), 28 steps": (FusedLSTM(units=64), 28, 28),
@@ -42,20 +44,28 @@ SHAPES: dict[str, tuple[Cell, int, int]] = {
 def training_step(
     architecture: Architecture, ops: Callable[[dict[str, tf.Variable]], Ops], weights: dict[str, np.ndarray]
 ) -> Callable[[tf.Tensor, tf.Tensor], None]:
+    """Forward, backward, Adam; with fake quantization also the ranges that follow the batch."""
     variables = as_variables(weights)
+    trained = list(variables.values())
     optimizer = tf_keras.optimizers.Adam(1e-4)
-    optimizer.build(list(variables.values()))
+    optimizer.build(trained)
 
     @tf.function(autograph=False)
     def step(x: tf.Tensor, y: tf.Tensor) -> None:
+        operators = ops(variables)
         with tf.GradientTape() as tape:
-            outputs = architecture.forward(ops(variables), x)
+            outputs = architecture.forward(operators, x)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, outputs))
-        optimizer.apply_gradients(
-            zip(tape.gradient(loss, list(variables.values())), list(variables.values()), strict=True)
-        )
+        optimizer.apply_gradients(zip(tape.gradient(loss, trained), trained, strict=True))
+        if isinstance(operators, AlignedOps):
+            follow(operators, MOMENTUM)
 
     return step
+
+
+def moving(ranges: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Ranges as training holds them: variables, but for the cell's."""
+    return ranges | as_variables({role: values for role, values in ranges.items() if not is_cell(role)})
 
 
 def main() -> None:
@@ -70,7 +80,7 @@ def main() -> None:
         ranges = calibrate(architecture, weights, x)
         kinds: list[Callable[[dict[str, tf.Variable]], Ops]] = [
             Ops,
-            partial(AlignedOps, learned=as_variables(ranges)),
+            partial(AlignedOps, learned=moving(ranges), kernels="reference"),
             partial(ExactOps, learned=ranges, kernels="reference"),
         ]
         steps_ = [training_step(architecture, kind, weights) for kind in kinds]

@@ -134,7 +134,7 @@ class Ops:
         two roles: `h`, and `cell_state`, which is int16.
         """
         kernel, recurrent = self.gate_weight("kernel"), self.gate_weight("recurrent_kernel")
-        bias = self.gate_bias("bias", sequence[0], "kernel")
+        bias = self.weights[self.role("bias")]
         inputs = tf.stack([self.tensor(x) for x in sequence])
         from_input = tf.unstack(tf.tensordot(inputs, kernel, 1) + bias)
         cell = tf.zeros([tf.shape(inputs)[1], units])
@@ -160,10 +160,6 @@ class Ops:
 
     def gate_weight(self, name: str) -> tf.Tensor:
         """A matrix [inputs, 4 units] of the fused LSTM as its kernel reads it."""
-        return self.weights[self.role(name)]
-
-    def gate_bias(self, name: str, x: Value, weight: str) -> tf.Tensor:
-        """The bias [4 units] of the fused LSTM as its kernel adds it to the products of x and the weight."""
         return self.weights[self.role(name)]
 
     def role(self, name: str) -> str:

@@ -17,17 +17,14 @@ from qcompare.graph import Graph, Operator, Quantization, Tensor
 from qcompare.manual import executor
 from qcompare.manual.arithmetic import RULES
 from qcompare.manual.exact import EXACT32
-from qcompare.manual.ops.lstm import gemmlowp_tables, interpolated_tables
-from qcompare.manual.rounding import quantize_multiplier
-from qcompare.models.ops import CELL_CLIP, GATES, LOGISTIC_RANGE, TANH_RANGE, Ops
+from qcompare.models.ops import GATES, LOGISTIC_RANGE, TANH_RANGE, Ops
 from qcompare.training import fixed_point
-from qcompare.training.fake_quant import SMALLEST_RANGE, activation_scale, cell_scale, gate_scales
+from qcompare.training.fake_quant import SMALLEST_RANGE, activation_scale, gate_scales
+from qcompare.training.gradients import replaced
+from qcompare.training.lstm_kernels import held, lstm_kernels, saturated16, saturating16
 
 CHUNK = EXACT32 // (255 * 127)
 """Inputs of which a float32 matrix product of centred int8 values and int8 weights is exact."""
-
-GATE_UNIT = 2.0**12
-"""Steps to one of a gate's 16-bit argument."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,23 +70,6 @@ class Weight:
     scale: tf.Tensor
 
 
-@tf.custom_gradient
-def replaced(real: tf.Tensor, exact: tf.Tensor) -> tuple[tf.Tensor, object]:
-    """The exact value, with the gradient of the real one."""
-    return tf.identity(exact), lambda gradient: (gradient, None)
-
-
-def tabulated(x: tf.Tensor, table: tf.Tensor, smallest: int, slope: object) -> tf.Tensor:
-    """table[x - smallest] of whole numbers x; slope: the table's value -> its derivative by x."""
-
-    @tf.custom_gradient
-    def compute(x: tf.Tensor) -> tuple[tf.Tensor, object]:
-        y = tf.gather(table, tf.cast(x, tf.int32) - smallest)
-        return y, lambda gradient: gradient * slope(y)  # type: ignore[operator]
-
-    return compute(x)
-
-
 def product(x: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """x [..., inputs] times weight [inputs, outputs], of whole numbers: float32 with gradients, and int64 exactly.
 
@@ -132,12 +112,6 @@ def elementwise_table(
     columns, row_of_unit = np.unique(result, axis=1, return_inverse=True)
     table = columns.T.astype(np.float32) - np.float32(output.zero_point)
     return held(table.reshape(-1)), row_of_unit.reshape(-1)
-
-
-def held(table: np.ndarray) -> tf.Tensor:
-    """A constant outside of all graphs, so that many operators share one copy."""
-    with tf.init_scope():
-        return tf.constant(table)
 
 
 class ExactOps(Ops):
@@ -252,7 +226,7 @@ class ExactOps(Ops):
             index = index * 256 + tf.cast(value.tensor, tf.int32) + (value.grid.zero_point + 128)
         if rows.any():
             index = index + tf.constant(rows * 256 ** len(values), tf.int32)
-        return tf.gather(table, index)
+        return tf.gather_nd(table, index[..., None])
 
     def add(self, name: str, a: Integers, b: Integers, activation: str = "linear") -> Integers:
         grid = self.grid(self._role_before(name, activation))
@@ -298,12 +272,13 @@ class ExactOps(Ops):
         """(97) to (101), as in `manual/ops/lstm.py`."""
         kernel, recurrent = (self._weight(self.role(part), gates=True) for part in ("kernel", "recurrent_kernel"))
         x, h = sequence[0], self.grid(self.role("h"))
-        kernel_set = lstm_kernels(self._rule("UNIDIRECTIONAL_SEQUENCE_LSTM"), self._cell_log2(), h.scale)
+        kernel_set = lstm_kernels(self.kernels, self.learned[self.role("cell_state")])
         real, exact = product(tf.stack([value.tensor for value in sequence]), kernel.tensor)
         real_bias, exact_bias = self._bias(self.role("bias"), x, kernel)
         from_x = kernel_set.gate_multiplier(x.grid.scale, kernel.scale)
         from_h = kernel_set.gate_multiplier(h.scale, recurrent.scale)
         h_multiplier = fixed_point.quantize_multiplier(from_h)
+        h_bounds = float(h.smallest), float(h.largest)
         x_terms = tf.unstack(
             saturating16(
                 (real + real_bias) * tf.cast(from_x, tf.float32), fixed_point.double(exact + exact_bias, from_x)
@@ -321,150 +296,9 @@ class ExactOps(Ops):
                     argument = saturating16(x_term + real * tf.cast(from_h, tf.float32), exact)
                 i, f, g, o = tf.split(kernel_set.gates(argument, units), len(GATES), axis=-1)
                 cell = kernel_set.cell(i, f, g, cell)
-                hidden = kernel_set.hidden(o, kernel_set.cell_tanh(cell), h)
+                hidden = kernel_set.hidden(o, kernel_set.cell_tanh(cell), h.scale, h_bounds)
                 outputs.append(Integers(tensor=hidden, grid=h))
         return outputs
-
-    def _cell_log2(self) -> int:
-        scale = cell_scale(*self.learned[self.role("cell_state")]).scale[0]
-        return int(np.frexp(scale)[1]) - 1
-
-
-def saturated16(x: tf.Tensor) -> tf.Tensor:
-    return tf.clip_by_value(x, tf.constant(-32768, x.dtype), tf.constant(32767, x.dtype))
-
-
-@tf.custom_gradient
-def saturating16(real: tf.Tensor, exact: tf.Tensor) -> tuple[tf.Tensor, object]:
-    """The exact int64 saturated to int16, in float32, with the gradient of the real one where it is inside."""
-    inside = saturated16(exact)
-
-    def gradient(outer: tf.Tensor) -> tuple[tf.Tensor, None]:
-        return tf.where(tf.equal(inside, exact), outer, 0.0), None
-
-    return tf.cast(inside, tf.float32), gradient
-
-
-def _ordered(table: np.ndarray) -> np.ndarray:
-    """A table of int16 by bits as one from the smallest to the largest argument, float32."""
-    return np.roll(table, 1 << 15).astype(np.float32)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LSTMKernels:
-    """The fused LSTM between the gates' arguments and h in one rule; all values are whole numbers in float32.
-
-    gate_table: of the logistic function and of tanh, one after the other, each from the smallest int16 on;
-    cell_tanh_table likewise. hidden_multiplier: (m, s) of (6).
-    """
-
-    log2: int
-    micro: bool
-    gate_table: tf.Tensor
-    cell_tanh_table: tf.Tensor
-    hidden_multiplier: tuple[int, int]
-    clip: int
-
-    def gate_multiplier(self, scale: np.float32, weight_scale: tf.Tensor) -> tf.Tensor:
-        """s_x s_W / 2^-12, float64: the product in float32, or under `micro` in float64."""
-        if self.micro:
-            return tf.cast(weight_scale, tf.float64) * float(scale) * GATE_UNIT
-        return tf.cast(weight_scale * scale, tf.float64) * GATE_UNIT
-
-    def gates(self, argument: tf.Tensor, units: int) -> tf.Tensor:
-        """i, f, g, o side by side with 15 fraction bits."""
-        is_candidate = np.repeat([0, 0, 1, 0], units)
-        candidate = tf.constant(is_candidate, tf.float32)
-
-        @tf.custom_gradient
-        def compute(argument: tf.Tensor) -> tuple[tf.Tensor, object]:
-            index = tf.cast(argument, tf.int32) + tf.constant(32768 + 65536 * is_candidate, tf.int32)
-            y = tf.gather(self.gate_table, index)
-
-            def gradient(outer: tf.Tensor) -> tf.Tensor:
-                real = y * 2.0**-15
-                slope = candidate + (1 - candidate) * real - real * real
-                return outer * slope * (2.0**15 / GATE_UNIT)
-
-            return y, gradient
-
-        return compute(argument)
-
-    def cell(self, i: tf.Tensor, f: tf.Tensor, g: tf.Tensor, cell: tf.Tensor) -> tf.Tensor:
-        """The next int16 cell."""
-        keep_scale, add_scale = 2.0**-15, 2.0 ** -(30 + self.log2)
-
-        @tf.custom_gradient
-        def compute(i: tf.Tensor, f: tf.Tensor, g: tf.Tensor, cell: tf.Tensor) -> tuple[tf.Tensor, object]:
-            kept, added = _integer_product(f, cell), _integer_product(i, g)
-            if self.micro:
-                kept = saturated16(_scaled(kept, quantize_multiplier(keep_scale)))
-                added = saturated16(_scaled(added, quantize_multiplier(add_scale)))
-            else:
-                kept, added = fixed_point.rdbp(kept, 15), fixed_point.rdbp(added, 30 + self.log2)
-            exact = kept + added
-            inside = tf.clip_by_value(exact, tf.constant(-self.clip, exact.dtype), tf.constant(self.clip, exact.dtype))
-
-            def gradient(outer: tf.Tensor) -> tuple[tf.Tensor, ...]:
-                outer = tf.where(tf.equal(exact, inside), outer, 0.0)
-                to_kept, to_added = outer * keep_scale, outer * add_scale
-                return to_added * g, to_kept * cell, to_added * i, to_kept * f
-
-            return tf.cast(inside, tf.float32), gradient
-
-        return compute(i, f, g, cell)
-
-    def cell_tanh(self, cell: tf.Tensor) -> tf.Tensor:
-        """tanh with 15 fraction bits."""
-        step = 2.0 ** (15 + self.log2)
-        return tabulated(cell, self.cell_tanh_table, -32768, lambda y: (1 - (y * 2.0**-15) ** 2) * step)
-
-    def hidden(self, o: tf.Tensor, cell_tanh: tf.Tensor, h: Grid) -> tf.Tensor:
-        """The int8 output less its zero point."""
-        scale = 2.0**-30 / float(h.scale)
-
-        @tf.custom_gradient
-        def compute(o: tf.Tensor, cell_tanh: tf.Tensor) -> tuple[tf.Tensor, object]:
-            exact = _scaled(_integer_product(o, cell_tanh), self.hidden_multiplier)
-            inside = tf.clip_by_value(exact, tf.constant(h.smallest, tf.int64), tf.constant(h.largest, tf.int64))
-
-            def gradient(outer: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-                outer = tf.where(tf.equal(exact, inside), outer, 0.0) * scale
-                return outer * cell_tanh, outer * o
-
-            return tf.cast(inside, tf.float32), gradient
-
-        return compute(o, cell_tanh)
-
-
-def _integer_product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """int32: products of int16 numbers fit it."""
-    return tf.cast(a, tf.int32) * tf.cast(b, tf.int32)
-
-
-def _scaled(x: tf.Tensor, multiplier: tuple[int, int] | tuple[np.ndarray, np.ndarray]) -> tf.Tensor:
-    m, s = (tf.constant(int(part), tf.int64) for part in multiplier)
-    return fixed_point.multiply_double(tf.cast(x, tf.int64), m, s)
-
-
-@lru_cache(maxsize=64)
-def lstm_kernels(rule: str, log2: int, hidden_scale: np.float32) -> LSTMKernels:
-    """What a rule prepares for a cell of scale 2^log2 and an h of that scale."""
-    micro = rule == "INTERPOLATED"
-    sigmoid, tanh, cell_tanh = (interpolated_tables if micro else gemmlowp_tables)(log2)
-    if micro:
-        hidden = 2.0**-30 / float(hidden_scale)
-    else:
-        hidden = float(np.float32(2.0**-15 / float(hidden_scale) * 2.0**-15))
-    m, s = quantize_multiplier(hidden)
-    return LSTMKernels(
-        log2=log2,
-        micro=micro,
-        gate_table=held(np.concatenate([_ordered(sigmoid), _ordered(tanh)])),
-        cell_tanh_table=held(_ordered(cell_tanh)),
-        hidden_multiplier=(int(m), int(s)),
-        clip=int(min(CELL_CLIP / 2.0**log2, 32767.0)),
-    )
 
 
 REQUANTIZE = {

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from qcompare.graph import Quantization
 from qcompare.models.ops import GATES, Ops, Value
+from qcompare.training.gradients import clipped
+from qcompare.training.near_lstm import GateWeight, coarsened, exponent_of, near_lstm
 
 SMALLEST_RANGE = 1e-6
 """A weight column or an activation that is all zero still needs a scale."""
@@ -38,7 +40,9 @@ class RangeObserver(Ops):
         """Role -> [min, max], float32, over everything seen; zero is always inside."""
         ranges = {}
         for role, seen in self.observed.items():
-            values = tf.concat([tf.reshape(value, [-1]) for value in seen], axis=0)
+            if len({value.shape[-1] for value in seen}) > 1:  # the whole of a SPLIT and its parts
+                seen = [tf.reshape(value, [-1]) for value in seen]
+            values = tf.concat(seen, axis=0)
             low = tf.minimum(tf.reduce_min(values), 0.0)
             high = tf.maximum(tf.reduce_max(values), SMALLEST_RANGE)
             ranges[role] = tf.stack([low, high])
@@ -127,9 +131,14 @@ class AlignedOps(FakeQuantOps):
     float32 rounding alone turns some values in 100,000 into their neighbours.
     """
 
-    def __init__(self, weights: Mapping[str, tf.Tensor], learned: Mapping[str, tf.Tensor]) -> None:
+    def __init__(
+        self, weights: Mapping[str, tf.Tensor], learned: Mapping[str, tf.Tensor], kernels: str = "reference"
+    ) -> None:
+        """learned: as above; the cell's ranges are NumPy arrays. kernels: the kernel set whose LSTM is followed."""
         super().__init__(weights, learned)
+        self.kernels = kernels
         self._weights: dict[str, FakeQuantized] = {}
+        self._biases: dict[str, tf.Tensor] = {}
         self._grids: dict[str, Grid] = {}
 
     def grid(self, role: str, fixed: tuple[float, float] | None = None) -> Grid:
@@ -165,28 +174,40 @@ class AlignedOps(FakeQuantOps):
         return self._weight(name).tensor
 
     def bias(self, name: str, x: FakeQuantized, weight: str) -> tf.Tensor:
-        """Biases are int32 with the scale of the product."""
-        scale = x.scale * self._weight(weight).scale
-        return on_grid(tf.convert_to_tensor(self.weights[name]), scale, -BIAS_LIMIT, BIAS_LIMIT)
+        """Biases are int32 with the scale of the product, which is the same in all steps."""
+        if name not in self._biases:
+            scale = x.scale * self._weight(weight).scale
+            self._biases[name] = on_grid(self.weights[name], scale, -BIAS_LIMIT, BIAS_LIMIT)
+        return self._biases[name]
 
-    def gate_weight(self, name: str) -> tf.Tensor:
-        """One scale for each gate's matrix."""
-        return self._gates(self.role(name)).tensor
+    def lstm(self, sequence: list[FakeQuantized], units: int) -> list[FakeQuantized]:
+        """The kernel's 16-bit steps and tables, on products of real numbers in float32.
 
-    def gate_bias(self, name: str, x: FakeQuantized, weight: str) -> tf.Tensor:
-        scale = x.scale * self._gates(self.role(weight)).scale
-        return on_grid(tf.convert_to_tensor(self.weights[self.role(name)]), scale, -BIAS_LIMIT, BIAS_LIMIT)
+        These products differ from the kernel's by float32 rounding: a rare argument of a gate is its neighbour.
+        """
+        x, h = sequence[0], self.grid(self.role("h"))
+        kernel, recurrent = (self._gates(self.role(name)) for name in ("kernel", "recurrent_kernel"))
+        from_input = GateWeight.of(kernel.tensor, x.scale * kernel.scale)
+        from_hidden = GateWeight.of(recurrent.tensor, h.scale * recurrent.scale)
+        bias = on_grid(self.weights[self.role("bias")], x.scale * kernel.scale, -BIAS_LIMIT, BIAS_LIMIT)
+        near = near_lstm(self.kernels, self.learned[self.role("cell_state")], units)
+        inputs = tf.stack([x.tensor for x in sequence])
+        arguments = tf.unstack(from_input.biased_arguments(inputs, bias))
+        cell = tf.zeros([tf.shape(inputs)[1], units])
+        outputs: list[FakeQuantized] = []
+        for step, argument in enumerate(arguments):
+            with tf.name_scope(f"step_{step}"):
+                if outputs:
+                    argument = argument + from_hidden.arguments(outputs[-1].tensor)
+                value, cell = near(argument, cell)
+                outputs.append(self.rounded(self.role("h"), value))
+        return outputs
 
     def _gates(self, name: str) -> FakeQuantized:
+        """A matrix with one scale for each gate's part."""
         weight = tf.convert_to_tensor(self.weights[name])
         scale = gate_scales(weight)
         return FakeQuantized(tensor=on_grid(weight, scale, -127.0, 127.0), scale=scale)
-
-    def cell_state(self, role: str, value: tf.Tensor) -> tf.Tensor:
-        """int16 on a grid whose scale is a power of two that training leaves alone."""
-        low, high = self.range_of(role)
-        scale = -low / 32768.0
-        return on_grid(value, scale, -32768.0, tf.round(high / scale))
 
     def multiply(self, name: str, a: FakeQuantized, b: FakeQuantized) -> FakeQuantized:
         """MUL rounds twice: to the bits that its fixed-point multiplier leaves, then to the grid.
@@ -195,7 +216,7 @@ class AlignedOps(FakeQuantOps):
         (docs/architecture.md, "Aligned fake quantization").
         """
         grid = self.grid(self.role(name))
-        shift = tf.maximum(-frexp_exponent(a.scale * b.scale / grid.scale), 0.0)
+        shift = tf.maximum(-exponent_of(a.scale * b.scale / grid.scale), 0.0)
         with tf.name_scope(name):
             product = tf.multiply(a.tensor, b.tensor)
         RangeObserver.rounded(self, self.role(name), product)
@@ -215,8 +236,8 @@ def on_grid(
     value: tf.Tensor, scale: tf.Tensor, low: tf.Tensor | float, high: tf.Tensor | float
 ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, None, None, None]]]:
     """The nearest `q * scale` with whole q in [low, high]; the gradient passes where q was inside."""
-    nearest = tf.round(value / scale)
-    inside = tf.clip_by_value(nearest, low, high)
+    nearest = tf.round(tf.convert_to_tensor(value) / scale)
+    inside = clipped(nearest, low, high)
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None, None, None]:
         return tf.where(tf.equal(nearest, inside), upstream, 0.0), None, None, None
@@ -229,19 +250,13 @@ def on_grid_twice(
     value: tf.Tensor, scale: tf.Tensor, finer: tf.Tensor, low: tf.Tensor, high: tf.Tensor
 ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, None, None, None, None]]]:
     """As `on_grid`, after rounding to `scale / finer`; the second rounding meets ties and takes them away from zero."""
-    fine = tf.round(value / (scale / finer)) / finer
-    nearest = tf.sign(fine) * tf.floor(tf.abs(fine) + 0.5)
-    inside = tf.clip_by_value(nearest, low, high)
+    nearest = coarsened(tf.round(value / (scale / finer)), finer)
+    inside = clipped(nearest, low, high)
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None, None, None, None]:
         return tf.where(tf.equal(nearest, inside), upstream, 0.0), None, None, None, None
 
     return inside * scale, gradient
-
-
-def frexp_exponent(value: tf.Tensor) -> tf.Tensor:
-    """The exponent e, as a float, of a positive normal float32 `value = fraction * 2^e` with a fraction in [0.5, 1)."""
-    return tf.cast(tf.bitwise.right_shift(tf.bitcast(value, tf.int32), 23) - 126, tf.float32)
 
 
 def activation_scale(low: np.float32, high: np.float32) -> Quantization:
@@ -262,6 +277,11 @@ def gate_weight_scales(weight: np.ndarray) -> np.ndarray:
     """The scale of each gate of an LSTM's matrix [inputs, 4 units], float32 [4]: `gate_scales` in NumPy."""
     gates = np.split(weight, len(GATES), axis=1)
     return np.concatenate([weight_scale(gate, per_channel=False).scale for gate in gates])
+
+
+def is_cell(role: str) -> bool:
+    """Whether a role is the fused LSTM's cell, whose range is a power of two and does not move."""
+    return role.endswith("/cell_state")
 
 
 def cell_range(largest: float) -> tuple[float, float]:

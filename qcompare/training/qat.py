@@ -23,6 +23,7 @@ from qcompare.training.fake_quant import (
     cell_range,
     cell_scale,
     gate_weight_scales,
+    is_cell,
     weight_scale,
 )
 from qcompare.training.fit import as_variables, fit, outputs, values_of
@@ -33,12 +34,13 @@ class TrainedQat:
     """What quantization-aware training learned.
 
     weights: trainable float32 weights by `layer/name`. ranges: role -> float32 [min, max].
-    kernels: the kernel set in whose integers the network is evaluated; "": by fake quantization.
+    kernels: the kernel set that was followed. exact: whether it is evaluated in that set's integers.
     """
 
     weights: dict[str, np.ndarray]
     ranges: dict[str, np.ndarray]
-    kernels: str = ""
+    kernels: str = "reference"
+    exact: bool = False
 
 
 def calibrate(architecture: Architecture, weights: dict[str, np.ndarray], x: np.ndarray) -> dict[str, np.ndarray]:
@@ -53,7 +55,7 @@ def calibrate(architecture: Architecture, weights: dict[str, np.ndarray], x: np.
 
     ranges = {role: values.numpy() for role, values in observe(tf.constant(x)).items()}
     for role in ranges:
-        if role.endswith("/cell_state"):
+        if is_cell(role):
             ranges[role] = np.array(cell_range(float(np.abs(ranges[role]).max())), np.float32)
     return ranges
 
@@ -88,9 +90,10 @@ def train(
             **settings,
         )
     else:
-        ranges = _fit_fake_quant(architecture, weights, ranges, dataset, qat.range_momentum, settings)
-    kernels = "" if quant.simulate == "fake_quant" else quant.kernels
-    return TrainedQat(weights=values_of(weights), ranges=ranges, kernels=kernels)
+        ranges = _fit_fake_quant(architecture, weights, ranges, dataset, quant.kernels, qat.range_momentum, settings)
+    return TrainedQat(
+        weights=values_of(weights), ranges=ranges, kernels=quant.kernels, exact=quant.simulate != "fake_quant"
+    )
 
 
 def _fit_fake_quant(
@@ -98,32 +101,34 @@ def _fit_fake_quant(
     weights: dict[str, tf.Variable],
     calibrated: dict[str, np.ndarray],
     dataset: Dataset,
+    kernels: str,
     momentum: float,
     settings: Mapping[str, Any],
 ) -> dict[str, np.ndarray]:
     """Train the weights in place; the ranges as the batches have moved them."""
-    ranges = as_variables(calibrated)
+    ranges = as_variables({role: values for role, values in calibrated.items() if not is_cell(role)})
     everything = {**weights, **architecture.constants()}
     passes: list[AlignedOps] = []
 
     def forward(x: tf.Tensor) -> tf.Tensor:
-        passes.append(AlignedOps(everything, ranges))
+        passes.append(AlignedOps(everything, {**calibrated, **ranges}, kernels))
         return architecture.forward(passes[-1], x)
 
-    def follow_ranges() -> None:
-        for role, seen in passes[-1].ranges().items():
-            ranges[role].assign(momentum * ranges[role] + (1 - momentum) * seen)
+    fit(forward, list(weights.values()), dataset, after_step=lambda: follow(passes[-1], momentum), **settings)
+    return {**calibrated, **values_of(ranges)}
 
-    fit(forward, list(weights.values()), dataset, after_step=follow_ranges, **settings)
-    return values_of(ranges)
+
+def follow(passed: AlignedOps, momentum: float) -> None:
+    """Move each range, a variable, towards what a pass has seen."""
+    for role, seen in passed.ranges().items():
+        passed.learned[role].assign(momentum * passed.learned[role] + (1 - momentum) * seen)
 
 
 def evaluate(architecture: Architecture, trained: TrainedQat, x: np.ndarray) -> np.ndarray:
     """The outputs [samples, outputs] of the quantized network, float32."""
     weights = {**trained.weights, **architecture.constants()}
-    ops: Ops = AlignedOps(weights, trained.ranges)
-    if trained.kernels:
-        ops = ExactOps(weights, trained.ranges, trained.kernels)
+    kind = ExactOps if trained.exact else AlignedOps
+    ops: Ops = kind(weights, trained.ranges, trained.kernels)
     return outputs(lambda samples: architecture.forward(ops, samples), x)
 
 
@@ -135,7 +140,7 @@ def learned_scales(
     readers = WeightReaders(everything)
     architecture.forward(readers, tf.zeros([1, architecture.steps, architecture.features]))
     learned = {
-        role: (cell_scale if role.endswith("/cell_state") else activation_scale)(low, high)
+        role: (cell_scale if is_cell(role) else activation_scale)(low, high)
         for role, (low, high) in trained.ranges.items()
     }
     for name in set(readers.weight_of.values()):

@@ -141,18 +141,20 @@ def test_unrolled_gradients_point_where_those_of_the_float_network_do(unrolled: 
     assert exact @ real / np.linalg.norm(exact) / np.linalg.norm(real) > 0.97
 
 
-def test_fake_quantization_of_the_fused_lstm_is_near_the_integers() -> None:
+@pytest.mark.parametrize("kernels", ["reference", "micro"])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_fake_quantization_of_the_fused_lstm_is_near_the_integers(kernels: str, layers: int) -> None:
     rng = np.random.default_rng(6)
-    network = fused_network(rng, steps=4, layers=1, strength=1)
+    network = fused_network(rng, steps=9, layers=layers, strength=1)
     weights = network.weights
     ranges = calibrate(network.architecture, weights, network.samples)
     step = float(np.ptp(ranges[f"dense_{len(network.architecture.dense_units) - 1}/output"]) / 255)
     fake, exact = (
         network.architecture.forward(ops, tf.constant(network.samples)).numpy()
-        for ops in (AlignedOps(weights, ranges), ExactOps(weights, ranges, "reference"))
+        for ops in (AlignedOps(weights, ranges, kernels), ExactOps(weights, ranges, kernels))
     )
-    assert np.abs(fake - exact).max() <= 3.5 * step
-    assert (np.abs(fake - exact) < step / 2).mean() > 0.6
+    assert np.abs(fake - exact).max() <= 1.5 * step
+    assert (np.abs(fake - exact) < step / 2).mean() > 0.98
 
 
 def test_tables_and_products_meet_the_same_multiplier() -> None:
@@ -166,8 +168,10 @@ def test_micro_multiplies_the_scales_of_a_gate_in_float64() -> None:
     rng = np.random.default_rng(7)
     weight = np.exp(rng.uniform(-7, -2, 100)).astype(np.float32)
     scale = np.float32(0.0077902)
-    wide = lstm_kernels("INTERPOLATED", -12, scale).gate_multiplier(scale, tf.constant(weight)).numpy()
-    narrow = lstm_kernels("GEMMLOWP", -12, scale).gate_multiplier(scale, tf.constant(weight)).numpy()
+    wide, narrow = (
+        lstm_kernels(kernels, np.float32([-8, 8])).gate_multiplier(scale, tf.constant(weight)).numpy()
+        for kernels in ("micro", "reference")
+    )
     np.testing.assert_array_equal(wide, np.float64(scale) * weight.astype(np.float64) * 4096)
     np.testing.assert_array_equal(narrow, (scale * weight).astype(np.float64) * 4096)
     assert (wide != narrow).mean() > 0.5

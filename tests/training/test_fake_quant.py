@@ -15,9 +15,9 @@ from qcompare.training.fake_quant import (
     RangeObserver,
     WeightReaders,
     activation_scale,
-    frexp_exponent,
     weight_scale,
 )
+from qcompare.training.near_lstm import coarsened, exponent_of
 
 GENERATOR = np.random.default_rng(3)
 RANGES = [(-1.0, 1.0), (-0.3, 2.7), (0.0, 5.9), (-12.0, 1e-6), (-1e-3, 3e-3), (-4.1, 0.02)]
@@ -83,7 +83,7 @@ def test_zero_is_on_every_grid():
 
 @pytest.mark.parametrize("fixed", [TANH_RANGE, LOGISTIC_RANGE])
 def test_prescribed_ranges_are_powers_of_two(fixed):
-    ops = AlignedOps({}, {})
+    ops = AlignedOps({}, {}, "reference")
     result = ops.rounded("layer/y", tf.constant([0.5, -7.0, 7.0]), fixed)
     assert float(result.scale) in (1 / 128, 1 / 256)
     np.testing.assert_array_equal(result.tensor, [0.5, *fixed])
@@ -106,7 +106,7 @@ def test_weights_lie_on_a_grid_of_their_own_column_as_it_is_now():
     weight = tf.Variable(GENERATOR.normal(size=(7, 5)).astype(np.float32) * np.float32([1, 10, 0.1, 3, 0]))
     found = []
     for _ in range(2):
-        ops = AlignedOps({"layer/w": weight}, {})
+        ops = AlignedOps({"layer/w": weight}, {}, "reference")
         values, expected = ops.weight("layer/w").numpy(), weight.numpy()
         scale = weight_scale(expected, per_channel=True).scale
         q = values.astype(np.float64) / scale
@@ -125,7 +125,7 @@ def test_gradients_reach_weights_and_biases():
     }
     ranges = learned(-8, 8) | learned(-3, 3, "x")
     with tf.GradientTape() as tape:
-        ops = AlignedOps(weights, ranges)
+        ops = AlignedOps(weights, ranges, "reference")
         x = ops.input(tf.constant(GENERATOR.normal(size=(6, 4)).astype(np.float32)))
         with ops.scope("layer"):
             total = tf.reduce_sum(ops.fully_connected("y", x, "w", "b").tensor)
@@ -138,7 +138,7 @@ def test_biases_are_whole_multiples_of_the_products_scale():
         "layer/w": GENERATOR.normal(size=(4, 3)).astype(np.float32),
         "layer/b": np.array([0.3, -2.0, 11.0], np.float32),
     }
-    ops = AlignedOps(weights, learned(-3, 3, "x"))
+    ops = AlignedOps(weights, learned(-3, 3, "x"), "reference")
     x = ops.input(tf.zeros([1, 4]))
     bias = np.asarray(ops.bias("layer/b", x, "layer/w"), np.float64)
     scale = float(x.scale) * weight_scale(weights["layer/w"], per_channel=True).scale.astype(np.float64)
@@ -175,7 +175,7 @@ def mul_kernel(a, b, scale_a, scale_b, scale_out, zero_point):
 )
 def test_mul_rounds_twice_as_the_kernel_does(range_a, range_b, range_out):
     ranges = [np.array(each, np.float32) for each in (range_a, range_b, range_out)]
-    ops = AlignedOps({}, {"layer/y": ranges[2]})
+    ops = AlignedOps({}, {"layer/y": ranges[2]}, "reference")
     grids = [activation_scale(*each) for each in ranges]
     scales = [np.float32((high - low) / np.float32(255)) for low, high in ranges]
     zero_points = [int(grid.zero_point[0]) for grid in grids]
@@ -198,7 +198,7 @@ def test_the_shift_of_a_multiplier_is_frexps():
     powers = 2.0 ** np.arange(-30, 10)
     values = np.concatenate([powers, powers * (1 - 2**-20), powers * (1 + 2**-20), GENERATOR.uniform(1e-6, 2, 500)])
     values = values.astype(np.float32)
-    np.testing.assert_array_equal(frexp_exponent(tf.constant(values)), np.frexp(values)[1])
+    np.testing.assert_array_equal(exponent_of(tf.constant(values)), np.frexp(values)[1])
 
 
 def test_observed_ranges_cover_all_steps_and_zero():
@@ -252,3 +252,12 @@ def test_weight_scales():
     np.testing.assert_array_equal(whole.scale, [np.float32(2.0 / 127)])
     assert not per_channel.zero_point.any()
     assert per_channel.zero_point.shape == per_channel.scale.shape
+
+
+def test_coarser_steps_take_halves_away_from_zero():
+    """As (8) does, for every number of finer steps that an int16 result leaves room for."""
+    for shift in range(7):
+        fine = np.arange(-(1 << 15 + min(shift, 3)), 1 << 15 + min(shift, 3), dtype=np.int64)
+        expected = np.sign(fine) * ((2 * np.abs(fine) + (1 << shift)) // (2 << shift))
+        found = coarsened(tf.constant(fine, tf.float32), tf.constant(2.0**shift)).numpy()
+        np.testing.assert_array_equal(found, expected)
