@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from qcompare import store
-from qcompare.config import GROUPS, Config, FileData, OptionError, alternatives, read
+from qcompare.config import GROUPS, Config, FileData, OptionError, alternatives, parse, read
 from qcompare.data.load import load
 
 NOT_IDENTITY = ("seed", "workers", "outputs", "verbose")
@@ -148,7 +148,7 @@ def _defaults(overrides: Sequence[str]) -> dict[str, Any]:
     values = compose(overrides)
     if values["data"]["name"] == "file":
         values["data"]["file"] = "-"
-    return plain(read(values))
+    return plain(parse(values))
 
 
 def difference(values: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

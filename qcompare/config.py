@@ -111,13 +111,15 @@ def _no_workers(name: str, value: Any) -> int:
 
 ACTIVATION = one_of("relu", "tanh", "sigmoid", "linear")
 UNROLLED = "unrolled: operators for every time step"
+LOOP = "loop: one time step, run in a WHILE"
+RETURN_SEQUENCES = "the head reads the output of every step, side by side, in place of the last one"
 
 
-def unrolled_only(name: str, value: Any) -> str:
+def no_fused(name: str, value: Any) -> str:
     """Recurrent layers other than LSTM have no operator of their own."""
     if value == "fused":
-        raise OptionError(f"{name}=fused: only model=lstm has a fused operator; {name} must be unrolled")
-    return str(one_of("unrolled")(name, value))
+        raise OptionError(f"{name}=fused: only model=lstm has a fused operator; {name} must be unrolled or loop")
+    return str(one_of("unrolled", "loop")(name, value))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +144,8 @@ class SimpleRNNModel:
     units: tuple[int, ...] = option(widths(1), "width of the recurrent layer, or a list for a stack")
     head: tuple[int, ...] = option(widths(0), "widths of relu layers between the recurrent layer and the output")
     activation: str = option(ACTIVATION, "relu, tanh, sigmoid or linear")
-    lowering: str = option(unrolled_only, UNROLLED)
+    return_sequences: bool = option(flag, RETURN_SEQUENCES)
+    lowering: str = option(no_fused, f"{UNROLLED}; {LOOP}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +155,10 @@ class LSTMModel:
     name: str = option(one_of("lstm"), "")
     units: tuple[int, ...] = option(widths(1), "width of the recurrent layer, or a list for a stack")
     head: tuple[int, ...] = option(widths(0), "widths of relu layers between the recurrent layer and the output")
-    lowering: str = option(one_of("fused", "unrolled"), f"fused: one operator for all time steps; {UNROLLED}")
+    return_sequences: bool = option(flag, RETURN_SEQUENCES)
+    lowering: str = option(
+        one_of("fused", "unrolled", "loop"), f"fused: one operator for all time steps; {UNROLLED}; {LOOP}"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,14 +171,15 @@ class LMUModel:
     order: int = option(whole(1, 1024), "Legendre coefficients of the memory")
     theta: float | None = option(theta, "steps that the memory spans; auto: all of the sequence")
     activation: str = option(ACTIVATION, "relu, tanh, sigmoid or linear")
-    lowering: str = option(unrolled_only, UNROLLED)
+    return_sequences: bool = option(flag, RETURN_SEQUENCES)
+    lowering: str = option(no_fused, f"{UNROLLED}; {LOOP}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quant:
     """The number format of the converted model."""
 
-    name: str = option(one_of("int8"), "")
+    name: str = option(one_of("int8", "int16x8"), "")
     simulate: str = option(
         one_of("fake_quant", "exact", "mixed"),
         "fake_quant; exact: in the kernels' integers; mixed: only evaluated in them",
@@ -243,7 +250,7 @@ Data = DigitsData | SequenceSumData | FileData
 
 GROUPS: dict[str, dict[str, Any]] = {
     "model": {"dense": DenseModel, "simple_rnn": SimpleRNNModel, "lstm": LSTMModel, "lmu": LMUModel},
-    "quant": {"int8": Quant},
+    "quant": {"int8": Quant, "int16x8": Quant},
     "data": {"digits": DigitsData, "digit_pixels": DigitsData, "sequence_sum": SequenceSumData, "file": FileData},
 }
 """Option that chooses -> choice -> the options that come with it."""
@@ -271,6 +278,13 @@ class Config:
 
 def read(values: Mapping[str, Any]) -> Config:
     """The composed configuration, checked. values: nested plain data. Raises OptionError."""
+    config = parse(values)
+    _check_together(config)
+    return config
+
+
+def parse(values: Mapping[str, Any]) -> Config:
+    """The composed configuration, each option checked by itself. values: nested plain data. Raises OptionError."""
     parts = {name: _chosen(name, values.get(name)) for name in GROUPS}
     sections = {"train": _section(Train, "train", values.get("train")), "qat": _section(Qat, "qat", values.get("qat"))}
     scalars = {
@@ -279,9 +293,7 @@ def read(values: Mapping[str, Any]) -> Config:
     unknown = set(values) - {item.name for item in fields(Config)}
     if unknown:
         raise OptionError(f"{min(unknown)}: no such option; `python -m qcompare --help` lists them")
-    config = Config(**parts, **sections, **scalars)
-    _check_together(config)
-    return config
+    return Config(**parts, **sections, **scalars)
 
 
 def _chosen(group: str, node: Any) -> Any:
@@ -319,10 +331,28 @@ def _check_together(config: Config) -> None:
             f"quant.simulate={config.quant.simulate}: tensorflow-model-optimization only fake-quantizes; "
             "add qat.scheme=aligned"
         )
+    if config.quant.name == "int16x8":
+        _check_int16x8(config)
+    if config.model.lowering == "loop" and getattr(config.model, "return_sequences", False):
+        raise OptionError(
+            "model.return_sequences=true: a loop keeps its last output only; it needs model.lowering=unrolled"
+            + (" or fused" if config.model.name == "lstm" else "")
+        )
     if isinstance(config.data, SequenceSumData) and config.data.test_samples >= config.data.samples:
         raise OptionError(
             f"data.test_samples={config.data.test_samples}: must be less than data.samples={config.data.samples}"
         )
+
+
+def _check_int16x8(config: Config) -> None:
+    if config.model.lowering not in ("", "unrolled"):
+        raise OptionError(
+            f"quant=int16x8: model.lowering={config.model.lowering} is int8 only; add model.lowering=unrolled"
+        )
+    if config.qat.scheme == "tfmot":
+        raise OptionError("quant=int16x8: tensorflow-model-optimization trains int8 only; add qat.scheme=aligned")
+    if config.quant.simulate != "fake_quant":
+        raise OptionError(f"quant.simulate={config.quant.simulate}: int8 only; quant=int16x8 needs fake_quant")
 
 
 def _shown(value: Any) -> str:

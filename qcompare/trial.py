@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from qcompare.tflite import interpreter, micro, schema
 from qcompare.tflite.convert import Converted
 from qcompare.trace import Trace
 from qcompare.training import build, export, fit, guards, qat, runtime
+from qcompare.training.number_format import FORMATS
 
 STAGES = ("prepare", "float training", "QAT", "conversion", "interpreters", "manual", "rows and plots")
 """The stages of a trial, in order; each is announced as it begins."""
@@ -164,9 +166,11 @@ def _scheme(name: str) -> Any:
 
 
 def _exports(config: Config) -> dict[str, Callable[..., Converted]]:
+    number_format = FORMATS[config.quant.name]
     if config.model.lowering == "fused":
-        return {"ptq": export.ptq_fused, "qat": export.fused}
-    return {"ptq": export.ptq, "qat": getattr(export, config.qat.scheme)}
+        return {"ptq": export.ptq_fused, "qat": export.written}
+    ptq = partial(export.ptq, number_format=number_format)
+    return {"ptq": ptq, "qat": export.written if number_format.symmetric else getattr(export, config.qat.scheme)}
 
 
 def attempt(child: Child, convert: Callable[..., Converted], *arguments: Any) -> Converted:

@@ -105,7 +105,7 @@ def lstm_roles(graph: Graph) -> dict[int, str]:
         roles[operator.inputs[19]] = f"{name}/cell_state"
         roles |= dict.fromkeys([operator.inputs[18], *operator.intermediates[4:5], operator.outputs[0]], f"{name}/h")
         for reader in graph.operators:
-            if reader.name == "STRIDED_SLICE" and reader.inputs[0] == operator.outputs[0]:
+            if reader.name in ("STRIDED_SLICE", "RESHAPE") and reader.inputs[0] == operator.outputs[0]:
                 roles[reader.outputs[0]] = f"{name}/h"
     return roles
 

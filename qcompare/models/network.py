@@ -51,6 +51,7 @@ class Architecture:
 
     dense_units: widths, the output's last. activation: of all dense layers but the last.
     steps, features: the input's shape [batch, steps, features].
+    return_sequences: whether the dense layers read the outputs of all steps side by side, or the last step's alone.
     """
 
     cells: tuple[Cell, ...]
@@ -58,6 +59,7 @@ class Architecture:
     activation: str
     steps: int
     features: int
+    return_sequences: bool = False
 
     def initial_weights(self, generator: np.random.Generator) -> dict[str, np.ndarray]:
         """Trainable weights by `layer/name`, float32."""
@@ -67,6 +69,8 @@ class Architecture:
             for name, value in cell.initial_weights(width, generator).items():
                 weights[f"{recurrent_name(index)}/{name}"] = value
             width = cell.units
+        if self.cells and self.return_sequences:
+            width *= self.steps
         if not self.cells:
             width = self.steps * self.features
         for index, units in enumerate(self.dense_units):
@@ -95,7 +99,7 @@ class Architecture:
                         sequence = cell.sequence(ops, sequence)
                 else:
                     sequence = unroll(ops, recurrent_name(index), cell, sequence, batch)
-            value = sequence[-1]
+            value = ops.side_by_side(sequence) if self.return_sequences else sequence[-1]
         else:
             value = ops.flatten(value, self.steps * self.features)
         for index in range(len(self.dense_units)):

@@ -80,6 +80,11 @@ class Ops:
         """[batch, ...] -> [batch, width]."""
         return self.alike(x, tf.reshape(self.tensor(x), [-1, width]))
 
+    def side_by_side(self, sequence: list[Value]) -> Value:
+        """Steps [batch, units] of one role -> [batch, steps * units]."""
+        with tf.name_scope("side_by_side"):
+            return self.alike(sequence[0], tf.concat([self.tensor(value) for value in sequence], axis=-1))
+
     def zeros(self, name: str, batch: int | tf.Tensor, units: int) -> Value:
         """A state of zeros [batch, units] with the role of the state that later steps write."""
         return tf.zeros([batch, units])

@@ -9,12 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 import qcompare.models  # noqa: F401  (settles the environment before TensorFlow is imported)
-from qcompare.graph import Graph
+from qcompare.graph import Graph, Quantization
 from qcompare.tflite import schema
-from qcompare.tflite.deploy import takes_cell
 
 ATTEMPTS = 3
 """The converter is not deterministic: a result with stray float operators is converted again this often."""
+
+OPERATOR_SETS = {
+    "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+    "int16": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+}
 
 INTEGER_DTYPES = ("int8", "int16", "int32", "int64", "bool")
 
@@ -31,12 +35,14 @@ def convert(
     forward: Callable[[tf.Tensor], tf.Tensor],
     input_shape: tuple[int, int],
     calibration: np.ndarray | None,
+    activation: np.dtype,
     tracked: tf.Module | None = None,
 ) -> Converted:
-    """An int8 model of batch one.
+    """A model of batch one with int8 weights.
 
     forward: outputs [1, outputs] for x [1, *input_shape], with fake quantization at every activation, or, when
         calibration samples float32 [samples, *input_shape] are given, without.
+    activation: int8 or int16, the integers of its activations.
     tracked: what holds the variables of `forward`, if it has any: without it they are lost and the converter crashes.
     """
     signature = [tf.TensorSpec((1, *input_shape), tf.float32)]
@@ -46,10 +52,9 @@ def convert(
     for _ in range(ATTEMPTS):
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.inference_input_type = tf.int8
-        converter.inference_output_type = tf.int8
+        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(activation)
         if calibration is not None:
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.target_spec.supported_ops = [OPERATOR_SETS[activation.name]]
             converter.representative_dataset = lambda: ([sample[None]] for sample in calibration)
         converted = checked(converter.convert())
         if not not_integer(schema.read(converted.model)):
@@ -79,6 +84,25 @@ def not_integer(graph: Graph) -> str:
 
 CELL = 19
 """The input of a fused LSTM that is its cell."""
+
+
+CELL_EXPONENTS = range(-15, -8)
+"""Exponents of the cell's scale that the kernel computes with; beyond them it runs on and gives meaningless numbers."""
+
+
+def takes_cell(scale: np.float32) -> bool:
+    """Whether the kernel computes with that scale of its cell: a power of two in CELL_EXPONENTS."""
+    mantissa, exponent = np.frexp(np.float64(scale))
+    return bool(mantissa == 0.5) and int(exponent) - 1 in CELL_EXPONENTS
+
+
+def check_cell(cell: Quantization, name: str) -> None:
+    """ValueError unless the kernel takes the scale."""
+    if not takes_cell(cell.scale[0]):
+        raise ValueError(
+            f"{name}: the cell scale {float(cell.scale[0]):g} must be a power of two from 2^{CELL_EXPONENTS[0]} "
+            f"to 2^{CELL_EXPONENTS[-1]}; the kernel gives meaningless numbers with any other"
+        )
 
 
 def cells_out_of_range(graph: Graph) -> list[str]:

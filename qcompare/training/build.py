@@ -21,6 +21,7 @@ def architecture(model: Model, dataset: Dataset) -> Architecture:
         activation=model.activation if isinstance(model, DenseModel) else HEAD_ACTIVATION,
         steps=dataset.steps,
         features=dataset.features,
+        return_sequences=not isinstance(model, DenseModel) and model.return_sequences,
     )
 
 

@@ -19,9 +19,10 @@ from qcompare.manual.arithmetic import RULES
 from qcompare.manual.exact import EXACT32
 from qcompare.models.ops import GATES, LOGISTIC_RANGE, TANH_RANGE, Ops
 from qcompare.training import fixed_point
-from qcompare.training.fake_quant import SMALLEST_RANGE, activation_scale, gate_scales
+from qcompare.training.fake_quant import SMALLEST_RANGE, gate_scales
 from qcompare.training.gradients import replaced
 from qcompare.training.lstm_kernels import held, lstm_kernels, saturated16, saturating16
+from qcompare.training.number_format import INT8
 
 CHUNK = EXACT32 // (255 * 127)
 """Inputs of which a float32 matrix product of centred int8 values and int8 weights is exact."""
@@ -50,7 +51,7 @@ class Grid:
 
 def grid_of(low: float | np.floating, high: float | np.floating) -> Grid:
     """The grid of the range [low, high]."""
-    quantization = activation_scale(np.float32(low), np.float32(high))
+    quantization = INT8.quantization(np.float32(low), np.float32(high))
     return Grid(scale=quantization.scale[0], zero_point=int(quantization.zero_point[0]))
 
 

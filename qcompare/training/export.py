@@ -7,17 +7,19 @@ import numpy as np
 from qcompare.models.network import Architecture, dense_name, recurrent_name
 from qcompare.models.ops import Ops
 from qcompare.tflite.convert import Converted, checked, convert
+from qcompare.training import deploy
 from qcompare.training.fake_quant import FakeQuantOps
-from qcompare.training.integers import fused_model
+from qcompare.training.number_format import INT8, NumberFormat
 from qcompare.training.qat import TrainedQat
 
 
-def ptq(architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray) -> Converted:
+def ptq(
+    architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray, number_format: NumberFormat
+) -> Converted:
     """The float network, quantized after training with the calibration samples [samples, steps, features]."""
     everything = {**weights, **architecture.constants()}
-    return convert(
-        lambda x: architecture.forward(Ops(everything), x), (architecture.steps, architecture.features), calibration
-    )
+    shape = (architecture.steps, architecture.features)
+    return convert(lambda x: architecture.forward(Ops(everything), x), shape, calibration, number_format.activation)
 
 
 def ptq_fused(architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray) -> Converted:
@@ -28,7 +30,13 @@ def ptq_fused(architecture: Architecture, weights: dict[str, np.ndarray], calibr
     layers = [tf_keras.layers.Input((architecture.steps, architecture.features), batch_size=1)]
     names = [recurrent_name(index) for index in range(len(architecture.cells))]
     for index, cell in enumerate(architecture.cells):
-        layers.append(tf_keras.layers.LSTM(cell.units, return_sequences=index != last, name=names[index]))
+        layers.append(
+            tf_keras.layers.LSTM(
+                cell.units, return_sequences=architecture.return_sequences or index != last, name=names[index]
+            )
+        )
+    if architecture.return_sequences:
+        layers.append(tf_keras.layers.Flatten())
     for index, units in enumerate(architecture.dense_units):
         activation = "linear" if index == len(architecture.dense_units) - 1 else architecture.activation
         names.append(dense_name(index))
@@ -38,13 +46,17 @@ def ptq_fused(architecture: Architecture, weights: dict[str, np.ndarray], calibr
         layer = model.get_layer(name)
         layer.set_weights([weights[f"{name}/{variable.name.split('/')[-1][:-2]}"] for variable in layer.weights])
     return convert(
-        lambda x: model(x, training=False), (architecture.steps, architecture.features), calibration, tracked=model
+        lambda x: model(x, training=False),
+        (architecture.steps, architecture.features),
+        calibration,
+        INT8.activation,
+        tracked=model,
     )
 
 
-def fused(architecture: Architecture, trained: TrainedQat) -> Converted:
-    """The network of fused LSTM layers with all that training learned; no converter takes part."""
-    return checked(fused_model(architecture, trained.weights, trained.ranges))
+def written(architecture: Architecture, trained: TrainedQat) -> Converted:
+    """The network with all that training learned, operator by operator; no converter takes part."""
+    return checked(deploy.model(architecture, trained.weights, trained.ranges, trained.number_format))
 
 
 def aligned(architecture: Architecture, trained: TrainedQat) -> Converted:
@@ -54,6 +66,7 @@ def aligned(architecture: Architecture, trained: TrainedQat) -> Converted:
         lambda x: architecture.forward(FakeQuantOps(everything, trained.ranges), x),
         (architecture.steps, architecture.features),
         None,
+        INT8.activation,
     )
 
 
@@ -62,4 +75,5 @@ def tfmot(architecture: Architecture, trained: TrainedQat) -> Converted:
     from qcompare.training.tfmot import quantized
 
     model = quantized(architecture, trained)
-    return convert(lambda x: model(x, training=False), (architecture.steps, architecture.features), None)
+    shape = (architecture.steps, architecture.features)
+    return convert(lambda x: model(x, training=False), shape, None, INT8.activation)

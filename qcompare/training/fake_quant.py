@@ -12,6 +12,7 @@ from qcompare.graph import Quantization
 from qcompare.models.ops import GATES, Ops, Value
 from qcompare.training.gradients import clipped
 from qcompare.training.near_lstm import GateWeight, coarsened, exponent_of, near_lstm
+from qcompare.training.number_format import INT8, NumberFormat
 
 SMALLEST_RANGE = 1e-6
 """A weight column or an activation that is all zero still needs a scale."""
@@ -117,7 +118,7 @@ class FakeQuantOps(RangeObserver):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Grid:
-    """The int8 grid of a role: values `q * scale` for whole q from low to high (zero point taken off)."""
+    """The grid of a role: values `q * scale` for whole q from low to high (zero point taken off)."""
 
     scale: tf.Tensor
     low: tf.Tensor
@@ -132,11 +133,16 @@ class AlignedOps(FakeQuantOps):
     """
 
     def __init__(
-        self, weights: Mapping[str, tf.Tensor], learned: Mapping[str, tf.Tensor], kernels: str = "reference"
+        self,
+        weights: Mapping[str, tf.Tensor],
+        learned: Mapping[str, tf.Tensor],
+        kernels: str = "reference",
+        number_format: NumberFormat = INT8,
     ) -> None:
         """learned: as above; the cell's ranges are NumPy arrays. kernels: the kernel set whose LSTM is followed."""
         super().__init__(weights, learned)
         self.kernels = kernels
+        self.format = number_format
         self._weights: dict[str, FakeQuantized] = {}
         self._biases: dict[str, tf.Tensor] = {}
         self._grids: dict[str, Grid] = {}
@@ -144,12 +150,22 @@ class AlignedOps(FakeQuantOps):
     def grid(self, role: str, fixed: tuple[float, float] | None = None) -> Grid:
         """The grid of a role; computed once a pass, however many steps share it."""
         if role not in self._grids:
-            # As the converter computes them (`activation_scale`): float32 takes other sides of ties.
-            low, high = (tf.cast(end, tf.float64) for end in self.range_of(role, fixed))
-            scale = (high - low) / 255.0
-            lowest = tf.cast(-tf.floor(0.5 - low / scale), tf.float32)
-            self._grids[role] = Grid(scale=tf.cast(scale, tf.float32), low=lowest, high=lowest + 255.0)
+            self._grids[role] = self._symmetric(role, fixed) if self.format.symmetric else self._affine(role, fixed)
         return self._grids[role]
+
+    def _affine(self, role: str, fixed: tuple[float, float] | None) -> Grid:
+        """`NumberFormat.quantization`, in float64 as there: float32 takes other sides of ties."""
+        low, high = (tf.cast(end, tf.float64) for end in self.range_of(role, fixed))
+        scale = (high - low) / 255.0
+        lowest = tf.cast(-tf.floor(0.5 - low / scale), tf.float32)
+        return Grid(scale=tf.cast(scale, tf.float32), low=lowest, high=lowest + 255.0)
+
+    def _symmetric(self, role: str, fixed: tuple[float, float] | None) -> Grid:
+        bounds = {"low": tf.constant(float(self.format.lowest)), "high": tf.constant(float(self.format.highest))}
+        if fixed is not None:
+            return Grid(scale=tf.constant(self.format.prescribed(fixed).scale[0]), **bounds)
+        low, high = (tf.cast(end, tf.float64) for end in self.range_of(role))
+        return Grid(scale=tf.cast(tf.maximum(-low, high) / self.format.highest, tf.float32), **bounds)
 
     def rounded(self, role: str, value: tf.Tensor, fixed: tuple[float, float] | None = None) -> FakeQuantized:
         RangeObserver.rounded(self, role, value, fixed)
@@ -210,11 +226,13 @@ class AlignedOps(FakeQuantOps):
         return FakeQuantized(tensor=on_grid(weight, scale, -127.0, 127.0), scale=scale)
 
     def multiply(self, name: str, a: FakeQuantized, b: FakeQuantized) -> FakeQuantized:
-        """MUL rounds twice: to the bits that its fixed-point multiplier leaves, then to the grid.
+        """The int8 MUL rounds twice: to the bits that its fixed-point multiplier leaves, then to the grid.
 
         A single rounding differs from the kernel in up to 0.7 % of the products, which in an LSTM feeds back
         (docs/architecture.md, "Aligned fake quantization").
         """
+        if self.format.symmetric:
+            return super().multiply(name, a, b)
         grid = self.grid(self.role(name))
         shift = tf.maximum(-exponent_of(a.scale * b.scale / grid.scale), 0.0)
         with tf.name_scope(name):
@@ -257,13 +275,6 @@ def on_grid_twice(
         return tf.where(tf.equal(nearest, inside), upstream, 0.0), None, None, None, None
 
     return inside * scale, gradient
-
-
-def activation_scale(low: np.float32, high: np.float32) -> Quantization:
-    """The int8 scale and zero point of the range [low, high]."""
-    scale = (np.float64(high) - np.float64(low)) / 255
-    zero_point = np.clip(np.floor(-128 - np.float64(low) / scale + 0.5), -128, 127)
-    return Quantization(scale=np.array([scale], np.float32), zero_point=np.array([zero_point], np.int64))
 
 
 def weight_scale(weight: np.ndarray, *, per_channel: bool) -> Quantization:

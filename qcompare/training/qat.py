@@ -19,7 +19,6 @@ from qcompare.training.fake_quant import (
     AlignedOps,
     RangeObserver,
     WeightReaders,
-    activation_scale,
     cell_range,
     cell_scale,
     gate_weight_scales,
@@ -27,6 +26,7 @@ from qcompare.training.fake_quant import (
     weight_scale,
 )
 from qcompare.training.fit import as_variables, fit, outputs, values_of
+from qcompare.training.number_format import FORMATS, INT8, NumberFormat
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,6 +41,7 @@ class TrainedQat:
     ranges: dict[str, np.ndarray]
     kernels: str = "reference"
     exact: bool = False
+    number_format: NumberFormat = INT8
 
 
 def calibrate(architecture: Architecture, weights: dict[str, np.ndarray], x: np.ndarray) -> dict[str, np.ndarray]:
@@ -90,9 +91,13 @@ def train(
             **settings,
         )
     else:
-        ranges = _fit_fake_quant(architecture, weights, ranges, dataset, quant.kernels, qat.range_momentum, settings)
+        ranges = _fit_fake_quant(architecture, weights, ranges, dataset, quant, qat.range_momentum, settings)
     return TrainedQat(
-        weights=values_of(weights), ranges=ranges, kernels=quant.kernels, exact=quant.simulate != "fake_quant"
+        weights=values_of(weights),
+        ranges=ranges,
+        kernels=quant.kernels,
+        exact=quant.simulate != "fake_quant",
+        number_format=FORMATS[quant.name],
     )
 
 
@@ -101,7 +106,7 @@ def _fit_fake_quant(
     weights: dict[str, tf.Variable],
     calibrated: dict[str, np.ndarray],
     dataset: Dataset,
-    kernels: str,
+    quant: Quant,
     momentum: float,
     settings: Mapping[str, Any],
 ) -> dict[str, np.ndarray]:
@@ -111,7 +116,7 @@ def _fit_fake_quant(
     passes: list[AlignedOps] = []
 
     def forward(x: tf.Tensor) -> tf.Tensor:
-        passes.append(AlignedOps(everything, {**calibrated, **ranges}, kernels))
+        passes.append(AlignedOps(everything, {**calibrated, **ranges}, quant.kernels, FORMATS[quant.name]))
         return architecture.forward(passes[-1], x)
 
     fit(forward, list(weights.values()), dataset, after_step=lambda: follow(passes[-1], momentum), **settings)
@@ -127,8 +132,10 @@ def follow(passed: AlignedOps, momentum: float) -> None:
 def evaluate(architecture: Architecture, trained: TrainedQat, x: np.ndarray) -> np.ndarray:
     """The outputs [samples, outputs] of the quantized network, float32."""
     weights = {**trained.weights, **architecture.constants()}
-    kind = ExactOps if trained.exact else AlignedOps
-    ops: Ops = kind(weights, trained.ranges, trained.kernels)
+    if trained.exact:
+        ops: Ops = ExactOps(weights, trained.ranges, trained.kernels)
+    else:
+        ops = AlignedOps(weights, trained.ranges, trained.kernels, trained.number_format)
     return outputs(lambda samples: architecture.forward(ops, samples), x)
 
 
@@ -140,7 +147,7 @@ def learned_scales(
     readers = WeightReaders(everything)
     architecture.forward(readers, tf.zeros([1, architecture.steps, architecture.features]))
     learned = {
-        role: (cell_scale if is_cell(role) else activation_scale)(low, high)
+        role: (cell_scale if is_cell(role) else trained.number_format.quantization)(low, high)
         for role, (low, high) in trained.ranges.items()
     }
     for name in set(readers.weight_of.values()):

@@ -16,10 +16,9 @@ from qcompare.models.network import Architecture, Cell
 from qcompare.models.ops import Ops
 from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.tflite import runtime, schema
-from qcompare.training import export, fixed_point
+from qcompare.training import deploy, export, fixed_point
 from qcompare.training.exact import CHUNK, ExactOps, Integers, lstm_kernels, product
 from qcompare.training.fake_quant import AlignedOps
-from qcompare.training.integers import fused_model
 from qcompare.training.qat import TrainedQat, calibrate
 from tests.training.random_networks import Network, fused_network
 
@@ -62,7 +61,7 @@ def test_fused_lstm_under_stress(kernels: str, exact_networks: int) -> None:
     rng = np.random.default_rng(KERNEL_SETS.index(kernels))
     for index in range(exact_networks):
         network = fused_network(rng, steps=int(rng.integers(1, 13)), layers=1 + index % 2)
-        check(network, fused_model(network.architecture, network.weights, network.ranges), kernels)
+        check(network, deploy.model(network.architecture, network.weights, network.ranges), kernels)
 
 
 def test_inputs_wider_than_a_float32_product_holds() -> None:
@@ -70,7 +69,7 @@ def test_inputs_wider_than_a_float32_product_holds() -> None:
     network = fused_network(rng, steps=2, layers=1, features=2 * CHUNK + 7)
     extreme = np.where(network.samples > 0, 9, -9).astype(np.float32)
     network = replace(network, samples=extreme, ranges={**network.ranges, "x": np.array([0, 3], np.float32)})
-    check(network, fused_model(network.architecture, network.weights, network.ranges), "reference")
+    check(network, deploy.model(network.architecture, network.weights, network.ranges), "reference")
 
 
 def test_wide_products_are_summed_without_rounding() -> None:

@@ -11,8 +11,7 @@ from qcompare.graph import Quantization
 from qcompare.models.lstm import LSTMCell
 from qcompare.models.network import Architecture
 from qcompare.tflite import convert, schema
-from qcompare.training import guards
-from qcompare.training.integers import fused_model
+from qcompare.training import deploy, guards
 from qcompare.training.qat import TrainedQat, calibrate
 from tests.training.random_networks import Network, fused_network
 
@@ -31,7 +30,7 @@ def findings(network: Network) -> list[str]:
 
 def test_a_sound_network_has_no_findings(network: Network) -> None:
     assert findings(network) == []
-    assert convert.checked(fused_model(network.architecture, network.weights, network.ranges)).note == ""
+    assert convert.checked(deploy.model(network.architecture, network.weights, network.ranges)).note == ""
 
 
 @pytest.mark.parametrize(("gate", "position"), [("i", 0), ("f", 1), ("o", 3)])
@@ -67,11 +66,11 @@ def test_a_range_that_never_moved_is_named(network: Network) -> None:
 def test_a_cell_scale_that_the_kernel_does_not_take_is_not_exported(network: Network) -> None:
     network.ranges["recurrent_0/cell_state"] = np.array([-128, 127], np.float32)
     with pytest.raises(ValueError, match=r"cell scale 0\.00390625 must be a power of two from 2\^-15 to 2\^-9"):
-        fused_model(network.architecture, network.weights, network.ranges)
+        deploy.model(network.architecture, network.weights, network.ranges)
 
 
 def test_a_cell_scale_that_the_kernel_does_not_take_is_named(network: Network) -> None:
-    model = fused_model(network.architecture, network.weights, network.ranges)
+    model = deploy.model(network.architecture, network.weights, network.ranges)
     graph = schema.read(model)
     bad = Quantization(scale=np.array([2.0**-8], np.float32), zero_point=np.zeros(1, np.int64))
     tensors = [replace(t, quantization=bad) if t.dtype == np.int16 else t for t in graph.tensors]
@@ -81,5 +80,5 @@ def test_a_cell_scale_that_the_kernel_does_not_take_is_named(network: Network) -
 
 def test_a_bias_beyond_int32_is_named(network: Network) -> None:
     network.weights["dense_0/bias"][:] = 1e9
-    note = convert.checked(fused_model(network.architecture, network.weights, network.ranges)).note
+    note = convert.checked(deploy.model(network.architecture, network.weights, network.ranges)).note
     assert note.startswith("dense_0/bias: a bias is beyond int32")

@@ -11,8 +11,7 @@ from qcompare.manual.arithmetic import KERNEL_SETS
 from qcompare.models.ops import CELL_CLIP
 from qcompare.tflite import runtime, schema
 from qcompare.tflite.convert import INTEGER_DTYPES
-from qcompare.training import export
-from qcompare.training.integers import fused_model
+from qcompare.training import deploy, export
 from tests.training.random_networks import Network, fused_network
 
 
@@ -23,7 +22,7 @@ def network() -> Network:
 
 @pytest.fixture(scope="module")
 def graph(network: Network) -> Graph:
-    return schema.read(fused_model(network.architecture, network.weights, network.ranges))
+    return schema.read(deploy.model(network.architecture, network.weights, network.ranges))
 
 
 def activation(low: np.float32, high: np.float32) -> tuple[np.float32, int]:

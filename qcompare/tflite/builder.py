@@ -1,0 +1,95 @@
+"""Graphs written operator by operator, as the converter would make them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from qcompare.graph import Graph, Operator, Quantization, Tensor
+
+ABSENT = -1
+
+
+class Builder:
+    """Collects the tensors and operators of one graph; tensors are told by their index."""
+
+    def __init__(self) -> None:
+        self.tensors: list[Tensor] = []
+        self.operators: list[Operator] = []
+
+    def activation(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype | type,
+        quantization: Quantization | None = None,
+        *,
+        variable: bool = False,
+    ) -> int:
+        """A tensor that an operator computes, or an input of the graph."""
+        return self._add(name, shape, np.dtype(dtype), quantization, None, variable)
+
+    def constant(self, name: str, data: np.ndarray, quantization: Quantization | None = None) -> int:
+        """A tensor with its value."""
+        return self._add(name, data.shape, data.dtype, quantization, data, False)
+
+    def _add(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+        quantization: Quantization | None,
+        data: np.ndarray | None,
+        variable: bool,
+    ) -> int:
+        index = len(self.tensors)
+        tensor = Tensor(
+            index=index, name=name, shape=shape, dtype=dtype, quantization=quantization, data=data, variable=variable
+        )
+        self.tensors.append(tensor)
+        return index
+
+    def operator(
+        self,
+        name: str,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        options_type: str = "",
+        options: Mapping[str, Any] | None = None,
+        *,
+        version: int = 1,
+        intermediates: Sequence[int] = (),
+    ) -> None:
+        """The next operator to run. version: the least that has the kernels for its dtypes."""
+        self.operators.append(
+            Operator(
+                index=len(self.operators),
+                name=name,
+                inputs=tuple(inputs),
+                outputs=tuple(outputs),
+                intermediates=tuple(intermediates),
+                options=options or {},
+                options_type=options_type,
+                version=version,
+            )
+        )
+
+    def graph(self, inputs: Sequence[int], outputs: Sequence[int], subgraphs: Sequence[Graph] = ()) -> Graph:
+        """What was collected. subgraphs: the bodies of its control flow, from the model's second graph on."""
+        main = Graph(
+            tensors=tuple(self.tensors),
+            operators=tuple(self.operators),
+            inputs=tuple(inputs),
+            outputs=tuple(outputs),
+        )
+        if not subgraphs:
+            return main
+        return Graph(
+            tensors=main.tensors,
+            operators=main.operators,
+            inputs=main.inputs,
+            outputs=main.outputs,
+            subgraphs=(main, *subgraphs),
+        )

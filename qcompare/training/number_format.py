@@ -1,0 +1,55 @@
+"""The number formats of deployed models: how a range becomes a scale and a zero point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qcompare.graph import Quantization
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberFormat:
+    """Activations on an affine int8 or a symmetric int16 grid; weights are int8, a scale a channel.
+
+    activation, bias: the integers that hold them.
+    """
+
+    name: str
+    activation: np.dtype
+    bias: np.dtype
+
+    @property
+    def lowest(self) -> int:
+        """The smallest q."""
+        return int(np.iinfo(self.activation).min)
+
+    @property
+    def highest(self) -> int:
+        return int(np.iinfo(self.activation).max)
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether zero points are 0: what the 16-bit kernels compute with."""
+        return self.activation == np.int16
+
+    def quantization(self, low: float | np.floating, high: float | np.floating) -> Quantization:
+        """The scale and zero point of the range [low, high], float32; formed in float64, as the converter does."""
+        if self.symmetric:
+            scale, zero_point = max(-np.float64(low), np.float64(high)) / self.highest, 0.0
+        else:
+            scale = (np.float64(high) - np.float64(low)) / (self.highest - self.lowest)
+            zero_point = np.clip(np.floor(self.lowest - np.float64(low) / scale + 0.5), self.lowest, self.highest)
+        return Quantization(scale=np.array([scale], np.float32), zero_point=np.array([zero_point], np.int64))
+
+    def prescribed(self, fixed: tuple[float, float]) -> Quantization:
+        """What TANH and LOGISTIC hand on, whose int8 range is `fixed`: the 16-bit kernels write steps of 2^-15."""
+        if self.symmetric:
+            return Quantization(scale=np.array([2.0**-15], np.float32), zero_point=np.zeros(1, np.int64))
+        return self.quantization(*(np.float32(end) for end in fixed))
+
+
+INT8 = NumberFormat(name="int8", activation=np.dtype(np.int8), bias=np.dtype(np.int32))
+INT16X8 = NumberFormat(name="int16x8", activation=np.dtype(np.int16), bias=np.dtype(np.int64))
+FORMATS = {form.name: form for form in (INT8, INT16X8)}
