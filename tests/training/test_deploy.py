@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 
+from qcompare.analysis.metrics import grid_of, to_integers, to_reals
 from qcompare.graph import Graph, Tensor
 from qcompare.manual import executor
 from qcompare.manual.arithmetic import KERNEL_SETS
+from qcompare.models.lmu import LMUCell
+from qcompare.models.lstm import FusedLSTM, LSTMCell
+from qcompare.models.network import Architecture, Cell
 from qcompare.models.ops import CELL_CLIP
+from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.tflite import runtime, schema
 from qcompare.tflite.convert import INTEGER_DTYPES
 from qcompare.training import deploy, export
+from qcompare.training.number_format import INT8, INT16X8
+from qcompare.training.qat import TrainedQat, calibrate, evaluate
 from tests.training.random_networks import Network, fused_network
 
 
@@ -120,3 +130,101 @@ def test_the_model_runs_and_the_manual_engine_equals_it(graph: Graph, kernels: s
     inputs = {x.index: rng.integers(-128, 128, (50, *x.shape[1:])).astype(np.int8)}
     theirs = runtime.run(schema.write(graph), inputs, kernels).result
     np.testing.assert_array_equal(executor.run(graph, inputs, kernels).result, theirs)
+
+
+CELLS: dict[str, tuple[Cell, ...]] = {
+    "dense": (),
+    "simple_rnn": (SimpleRNNCell(units=7, activation="tanh"),),
+    "simple_rnn relu": (SimpleRNNCell(units=5, activation="relu"), SimpleRNNCell(units=4, activation="sigmoid")),
+    "lmu": (LMUCell(units=6, order=4, theta=3.0, activation="tanh"),),
+    "lstm": (LSTMCell(units=5), LSTMCell(units=3)),
+}
+
+
+def random_network(cells: tuple[Cell, ...], *, return_sequences: bool = False) -> Network:
+    rng = np.random.default_rng(10)
+    architecture = Architecture(
+        cells=cells,
+        dense_units=(6, 4),
+        activation="relu",
+        steps=3,
+        features=5,
+        return_sequences=return_sequences,
+    )
+    weights = {
+        name: rng.normal(0, 0.6, value.shape).astype(np.float32)
+        for name, value in architecture.initial_weights(rng).items()
+    }
+    samples = rng.normal(0, 1, (200, 3, 5)).astype(np.float32)
+    ranges = calibrate(architecture, weights, samples[:20])
+    return Network(architecture=architecture, weights=weights, ranges=ranges, samples=samples)
+
+
+def outputs(model: bytes, samples: np.ndarray, kernels: str) -> np.ndarray:
+    graph = schema.read(model)
+    x = graph.tensors[graph.inputs[0]]
+    return runtime.run(model, {x.index: to_integers(samples, grid_of(x)).astype(x.dtype)}, kernels).result
+
+
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize("cells", CELLS.values(), ids=list(CELLS))
+def test_unrolled_networks_give_the_integers_of_the_converters_model(cells: tuple[Cell, ...], kernels: str) -> None:
+    network = random_network(cells)
+    trained = TrainedQat(weights=network.weights, ranges=network.ranges)
+    converted, written = (kind(network.architecture, trained) for kind in (export.aligned, export.written))
+    assert converted.note == written.note == ""
+    np.testing.assert_array_equal(
+        outputs(written.model, network.samples, kernels), outputs(converted.model, network.samples, kernels)
+    )
+
+
+@pytest.mark.parametrize("cells", CELLS.values(), ids=list(CELLS))
+def test_16_bit_networks_are_near_their_fake_quantization_and_equal_to_the_manual_engine(
+    cells: tuple[Cell, ...],
+) -> None:
+    network = random_network(cells)
+    trained = TrainedQat(weights=network.weights, ranges=network.ranges, number_format=INT16X8)
+    written = export.written(network.architecture, trained)
+    assert written.note == ""
+    graph = schema.read(written.model)
+    used = [i for operator in graph.operators for i in (*operator.inputs, *operator.outputs) if i >= 0]
+    assert {graph.tensors[i].dtype.name for i in used} <= {"int16", "int8", "int32", "int64"}
+    assert all(graph.tensors[i].data is not None for i in used if graph.tensors[i].dtype != np.int16)
+    y = graph.tensors[graph.outputs[0]]
+    fake = evaluate(network.architecture, trained, network.samples)
+    low, high = network.ranges["dense_1/output"]
+    assert y.scale == np.float32(max(-np.float64(low), np.float64(high)) / 32767)
+    for kernels in KERNEL_SETS:
+        theirs = outputs(written.model, network.samples, kernels)
+        x = graph.tensors[graph.inputs[0]]
+        fed = {x.index: to_integers(network.samples, grid_of(x)).astype(np.int16)}
+        np.testing.assert_array_equal(executor.run(graph, fed, kernels).result, theirs)
+        gap = np.abs(fake / y.scale - theirs)
+        assert gap.max() <= 40
+        assert np.median(gap) <= 4
+
+
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize(
+    "cells",
+    [(FusedLSTM(units=4), FusedLSTM(units=6)), (LSTMCell(units=5),), (SimpleRNNCell(units=5, activation="relu"),)],
+    ids=["fused", "unrolled lstm", "simple_rnn"],
+)
+def test_a_head_on_every_step(cells: tuple[Cell, ...], kernels: str) -> None:
+    network = random_network(cells, return_sequences=True)
+    assert network.weights["dense_0/kernel"].shape[0] == 3 * cells[-1].units
+    trained = TrainedQat(weights=network.weights, ranges=network.ranges, kernels=kernels, exact=True)
+    written = export.written(network.architecture, trained)
+    graph = schema.read(written.model)
+    y = graph.tensors[graph.outputs[0]]
+    exact = evaluate(network.architecture, trained, network.samples)
+    theirs = outputs(written.model, network.samples, kernels)
+    np.testing.assert_array_equal(to_integers(exact, grid_of(y)), theirs)
+    fused = isinstance(cells[0], FusedLSTM)
+    if kernels == "reference":
+        ptq = export.ptq_fused if fused else partial(export.ptq, number_format=INT8)
+        converted = ptq(network.architecture, network.weights, network.samples[:20])
+        real = evaluate(network.architecture, replace(trained, exact=False), network.samples)
+        ours = outputs(converted.model, network.samples, kernels)
+        grid = grid_of(schema.read(converted.model).tensors[schema.read(converted.model).outputs[0]])
+        assert np.corrcoef(to_reals(ours, grid).ravel(), real.ravel())[0, 1] > 0.97
