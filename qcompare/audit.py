@@ -445,7 +445,7 @@ def load(path: Path) -> tuple[bytes, Graph]:
 
 
 def _check(path: Path, graph: Graph) -> None:
-    for tensor in graph.tensors:
+    for tensor in (tensor for each in (graph, *graph.subgraphs[1:]) for tensor in each.tensors):
         if min(tensor.shape, default=1) < 0 or _bytes(tensor) > LARGEST_TENSOR:
             raise AuditError(f"{path}: a damaged TFLite model: tensor '{tensor.name}' of shape {list(tensor.shape)}")
     if not graph.outputs or not _computed(graph):

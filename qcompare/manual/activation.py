@@ -30,6 +30,12 @@ def activate(x: np.ndarray, call: Call) -> np.ndarray:
     return x if (low, high) == BOUNDS["NONE"] else np.clip(x, low, high)
 
 
+def require_no_activation(call: Call) -> None:
+    """Raises NotCoveredError when the call has a fused activation."""
+    if bounds(call) != BOUNDS["NONE"]:
+        raise NotCoveredError(call.operator, f"the fused activation {call.option('fused_activation_function')} is")
+
+
 def quantized_bounds(call: Call, output: Tensor) -> tuple[int, int]:
     """(17) Lowest and highest integer of the output: TFLite `CalculateActivationRangeQuantized`.
 

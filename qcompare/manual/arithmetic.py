@@ -21,12 +21,14 @@ from qcompare.manual.ops import (
     add,
     batch_matmul,
     cast,
+    comparison,
     conv,
     extremum,
     fully_connected,
     hard_swish,
     indexing,
     leaky_relu,
+    loop,
     lstm,
     movement,
     mul,
@@ -64,6 +66,7 @@ OPS: Mapping[str, Op] = MappingProxyType(
         "HARD_SWISH": hard_swish.HARD_SWISH,
         "L2_NORMALIZATION": roots.L2_NORMALIZATION,
         "LEAKY_RELU": leaky_relu.LEAKY_RELU,
+        "LESS": comparison.LESS,
         "LOGISTIC": activations.LOGISTIC,
         "MAXIMUM": extremum.MAXIMUM,
         "MAX_POOL_2D": pooling.MAX_POOL_2D,
@@ -95,6 +98,7 @@ OPS: Mapping[str, Op] = MappingProxyType(
         "TRANSPOSE_CONV": transpose_conv.TRANSPOSE_CONV,
         "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm.UNIDIRECTIONAL_SEQUENCE_LSTM,
         "UNPACK": movement.UNPACK,
+        "WHILE": loop.WHILE,
     }
 )
 
@@ -114,6 +118,7 @@ class Row:
 TABLE = (
     #   operator, variant, reference, optimized, xnnpack, micro
     Row("ADD", "int16", "DOUBLE", "MERGED_BY_16", "MERGED_BY_16", "DOUBLE"),
+    Row("ADD", "int32", "WRAP", "WRAP", "WRAP", "WRAP"),
     Row("ADD", "int8", "DOUBLE", "MERGED_BY_16_FLOOR_BY_8", "SHIFT20", "DOUBLE"),
     Row("ARG_MAX", "int8", "COPY", "COPY", "COPY", "COPY"),
     Row("ARG_MIN", "int8", "COPY", "COPY", "COPY", "COPY"),
@@ -166,6 +171,7 @@ TABLE = (
     Row("L2_NORMALIZATION", "int8", "FIXED", "FIXED", "FIXED", "FIXED"),
     Row("LEAKY_RELU", "int16", "DOUBLE", "DOUBLE", "DOUBLE", "DOUBLE_64"),
     Row("LEAKY_RELU", "int8", "DOUBLE", "DOUBLE", "Q8", "DOUBLE_64"),
+    Row("LESS", "int32", "COMPARE", "COMPARE", "COMPARE", "COMPARE"),
     Row("LOGISTIC", "int16", "INTERPOLATED", "INTERPOLATED", "INTERPOLATED", "INTERPOLATED"),
     Row("LOGISTIC", "int16-pot", "INTERPOLATED", "FIXED16", "FIXED16", "INTERPOLATED"),
     Row("LOGISTIC", "int8", "TABLE", "TABLE", "TABLE_EVEN", "FIXED32"),
@@ -180,6 +186,7 @@ TABLE = (
     Row("MIRROR_PAD", "int16", "COPY", "COPY", "COPY", "-"),
     Row("MIRROR_PAD", "int8", "COPY", "COPY", "COPY", "COPY"),
     Row("MUL", "int16", "DOUBLE", "DOUBLE", "DOUBLE", "DOUBLE_64"),
+    Row("MUL", "int32", "WRAP", "WRAP", "WRAP", "WRAP"),
     Row("MUL", "int8", "DOUBLE", "DOUBLE", "RNE32", "DOUBLE_64"),
     Row("PACK", "int16", "COPY", "COPY", "COPY", "COPY"),
     Row("PACK", "int32", "COPY", "COPY", "COPY", "COPY"),
@@ -228,6 +235,7 @@ TABLE = (
     Row("STRIDED_SLICE", "int32", "COPY", "COPY", "COPY", "COPY"),
     Row("STRIDED_SLICE", "int8", "COPY", "COPY", "COPY", "COPY"),
     Row("SUB", "int16", "DOUBLE", "DOUBLE", "DOUBLE", "DOUBLE"),
+    Row("SUB", "int32", "WRAP", "WRAP", "WRAP", "WRAP"),
     Row("SUB", "int8", "DOUBLE", "DOUBLE", "SHIFT20", "DOUBLE"),
     Row("SUM", "int16", "-", "F32", "F32", "DOUBLE"),
     Row("SUM", "int8", "BYTES", "F32", "RNE32", "DOUBLE"),
@@ -250,6 +258,7 @@ TABLE = (
     Row("UNPACK", "int16", "COPY", "COPY", "COPY", "COPY"),
     Row("UNPACK", "int32", "COPY", "COPY", "COPY", "COPY"),
     Row("UNPACK", "int8", "COPY", "COPY", "COPY", "COPY"),
+    Row("WHILE", "any", "LOOP", "LOOP", "LOOP", "LOOP"),
 )
 
 
@@ -299,8 +308,11 @@ def compute_rule(call: Call, rule: str) -> tuple[np.ndarray, ...]:
 
 def compute_real(call: Call) -> tuple[np.ndarray, ...]:
     """The call's outputs computed in real numbers, then quantized (15, 16). Raises NotCoveredError."""
-    real = replace(call, inputs=tuple(operand and _real(operand) for operand in call.inputs))
-    results = op_of(call).real(real)
+    op = op_of(call)
+    if op.real is None:
+        (rule,) = op.rules
+        return compute_rule(call, rule)
+    results = op.real(replace(call, inputs=tuple(operand and _real(operand) for operand in call.inputs)))
     return _checked(call, [quantize(value, tensor) for value, tensor in zip(results, call.outputs, strict=True)])
 
 

@@ -49,10 +49,24 @@ Outputs = Sequence[np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Subgraph:
+    """A subgraph that an operator runs, in the arithmetic that the operator is computed in.
+
+    inputs, outputs: its tensors. compute: one array an input -> one an output, each [samples, *shape] in the tensor's
+        own dtype. Raises NotCoveredError.
+    """
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    compute: Callable[[Sequence[np.ndarray]], Sequence[np.ndarray]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Call:
     """One operator about to be computed for a number of samples.
 
     inputs: None stands for an input that is absent. A variable comes as an activation, reset to its zero point.
+    subgraphs: those that the operator runs, by the option that names each.
     """
 
     operator: Operator
@@ -60,6 +74,7 @@ class Call:
     outputs: tuple[Tensor, ...]
     intermediates: tuple[Tensor, ...]
     samples: int
+    subgraphs: Mapping[str, Subgraph] = field(default_factory=dict)
 
     def input(self, position: int) -> Operand:
         """The input at that position. Raises NotCoveredError when it is absent."""
@@ -103,13 +118,14 @@ Compute = Callable[[Call], Outputs]
 class Op:
     """How one operator can be computed.
 
-    real: the operator in real numbers, in the floating dtype of its inputs; fused activation included.
+    real: the operator in real numbers, in the floating dtype of its inputs; fused activation included. None for one
+        that only runs others: its one rule then holds in every arithmetic.
     rules: name -> exact integer computation, on values in the tensors' own dtypes.
     variant: the key of a call in the table of `arithmetic.py`; the dtype of the main input unless told otherwise.
     delegated: whether the XNNPACK delegate takes the call; one that it leaves runs as in `optimized`.
     """
 
-    real: Compute
+    real: Compute | None
     rules: Mapping[str, Compute] = field(default_factory=dict)
     variant: Callable[[Call], str] = main_dtype
     delegated: Callable[[Call], bool] = always

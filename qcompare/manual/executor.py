@@ -6,19 +6,23 @@ of a tensor is dropped when it is one, and stays otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from qcompare.graph import Graph, Operator, Tensor
 from qcompare.manual.arithmetic import ARITHMETICS, compute, compute_rule, rule_of
-from qcompare.manual.call import Call, NotCoveredError, Operand
+from qcompare.manual.call import Call, NotCoveredError, Operand, Subgraph
+from qcompare.manual.ops import loop
 from qcompare.trace import Trace, trace_shape
 
 WORKING_BYTES = 32 << 20
 """What the activations of one chunk of samples may take, temporaries in float64 included."""
+
+STATEFUL = ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM")
+"""Operators that change their variables. Within a loop the runtimes keep the state from one pass to the next."""
 
 Keep = Collection[str] | Literal["outputs", "all"]
 
@@ -41,6 +45,7 @@ def run(
     chunk: samples computed together; from the graph's activation bytes when None. The result does not depend on it.
     rules: operator index -> name of a rule to follow in place of the arithmetic's.
 
+    keep and rules speak of the main graph; what a loop runs within follows the arithmetic and is not kept.
     Variables start every sample at their zero point. Raises ValueError for inputs that do not fit the graph and
     NotCoveredError for an operator, dtype or option that is not computed.
     """
@@ -53,25 +58,15 @@ def run(
     if len(counts) != 1:
         raise ValueError(f"the inputs differ in their number of samples: {sorted(counts)}")
     samples = counts.pop()
-    constants = {tensor.index: tensor.data for tensor in graph.tensors if tensor.data is not None}
-    rules = rules or {}
     kept = [graph.tensors[index] for index in _kept(graph, keep)]
     traced = {t.name: np.empty((samples, *trace_shape(t.shape)), t.dtype) for t in kept}
-    chunk = chunk or _chunk(graph)
-    folded, operators = _fold(graph, constants, arithmetic, rules)
-    last = _last_use(graph, operators, {tensor.index for tensor in kept})
+    chunk = chunk or _chunk(graph, graph.subgraphs)
+    plan = _plan(graph, graph.subgraphs, arithmetic, rules or {}, {tensor.index for tensor in kept})
     for start in range(0, samples, chunk):
         part = slice(start, min(start + chunk, samples))
-        live = {index: array[part] for index, array in values.items()}
-        for operator in operators:
-            call = _call(graph, operator, live, folded, part.stop - part.start)
-            results = _computed(call, arithmetic, rules)
-            live.update(zip(operator.outputs, results, strict=True))
-            for index in last[operator.index]:
-                live.pop(index, None)
+        found = _carried_out(plan, {index: array[part] for index, array in values.items()}, part.stop - part.start)
         for tensor in kept:
-            value = folded[tensor.index] if tensor.index in folded else live[tensor.index]
-            traced[tensor.name][part] = value.reshape(-1, *trace_shape(tensor.shape))
+            traced[tensor.name][part] = found[tensor.index].reshape(-1, *trace_shape(tensor.shape))
     return Trace(engine=f"manual:{arithmetic}", tensors=traced, output=graph.tensors[graph.outputs[0]].name)
 
 
@@ -98,7 +93,7 @@ def rule_for(graph: Graph, operator: Operator, kernel_set: str) -> str:
     """The name of the rule that a kernel set follows for an operator of a graph. Raises NotCoveredError."""
     constants = {i: tensor.data for i in operator.inputs if i >= 0 and (tensor := graph.tensors[i]).data is not None}
     zeros = {i: np.zeros((1, *(t := graph.tensors[i]).shape), t.dtype) for i in activations_of(graph, operator)}
-    return rule_of(_call(graph, operator, zeros, constants, 1), kernel_set)
+    return rule_of(_plain_call(graph, operator, zeros, constants, 1), kernel_set)
 
 
 def activations_of(graph: Graph, operator: Operator) -> tuple[int, ...]:
@@ -110,6 +105,97 @@ def activations_of(graph: Graph, operator: Operator) -> tuple[int, ...]:
             if index >= 0 and graph.tensors[index].data is None and not graph.tensors[index].variable
         )
     )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Plan:
+    """A graph ready to be computed for any number of samples.
+
+    operators: those that are left where the ones on constants alone are computed. constants: tensor index -> value,
+    their results included. kept: the tensors that are asked for. freed: operator index -> activations that nothing
+    needs after it. loops: operator index -> the plans of the subgraphs that it runs, by the option that names each.
+    """
+
+    graph: Graph
+    arithmetic: str
+    rules: Mapping[int, str]
+    kept: Collection[int]
+    operators: tuple[Operator, ...]
+    constants: Mapping[int, np.ndarray]
+    freed: Mapping[int, Collection[int]]
+    loops: Mapping[int, Mapping[str, _Plan]]
+
+
+def _plan(
+    graph: Graph,
+    subgraphs: Sequence[Graph],
+    arithmetic: str,
+    rules: Mapping[int, str],
+    kept: Collection[int],
+    within: tuple[int, ...] = (0,),
+) -> _Plan:
+    """The plan of a graph. within: the subgraphs that this one runs inside of, itself included."""
+    loops = {operator.index: _loop(operator, subgraphs, arithmetic, within) for operator in graph.operators}
+    whole = _Plan(
+        graph=graph,
+        arithmetic=arithmetic,
+        rules=rules,
+        kept=kept,
+        operators=graph.operators,
+        constants={tensor.index: tensor.data for tensor in graph.tensors if tensor.data is not None},
+        freed={},
+        loops=loops,
+    )
+    constants, left = _fold(whole)
+    return replace(whole, operators=left, constants=constants, freed=_last_use(left, kept))
+
+
+def _loop(
+    operator: Operator, subgraphs: Sequence[Graph], arithmetic: str, within: tuple[int, ...]
+) -> Mapping[str, _Plan]:
+    """The plans of the subgraphs that an operator runs. Raises NotCoveredError."""
+    plans = {}
+    for option, number in _subgraphs_of(operator).items():
+        if number in within or number not in range(len(subgraphs)):
+            raise NotCoveredError(operator, f"the subgraph {number} as its {option} is")
+        inner = subgraphs[number]
+        for part in inner.operators:
+            if part.name in STATEFUL and any(inner.tensors[index].variable for index in part.inputs if index >= 0):
+                raise NotCoveredError(operator, f"operator {part.index} {part.name} that keeps its state in a loop is")
+        try:
+            plans[option] = _plan(inner, subgraphs, arithmetic, {}, inner.outputs, (*within, number))
+        except NotCoveredError as error:
+            raise _from_within(operator, number, error) from error
+    return plans
+
+
+def _subgraphs_of(operator: Operator) -> dict[str, int]:
+    """Option -> subgraph of an operator that the manual engine runs subgraphs for."""
+    if operator.name != "WHILE":
+        return {}
+    return {option: int(operator.options.get(option, -1)) for option in (loop.CONDITION, loop.BODY)}
+
+
+def _from_within(operator: Operator, number: int, error: NotCoveredError) -> NotCoveredError:
+    inner = f"operator {error.operator.index} {error.operator.name} of subgraph {number}"
+    return NotCoveredError(operator, f"{inner}: {error.missing}")
+
+
+def _carried_out(plan: _Plan, inputs: Mapping[int, np.ndarray], samples: int) -> dict[int, np.ndarray]:
+    """The values of the plan's kept tensors, each [samples, *shape]."""
+    live = dict(inputs)
+    for operator in plan.operators:
+        results = _computed(plan, _call(plan, operator, live, plan.constants, samples))
+        live.update(zip(operator.outputs, results, strict=True))
+        for index in plan.freed[operator.index]:
+            live.pop(index, None)
+    return {index: _value(plan, index, live, samples) for index in plan.kept}
+
+
+def _value(plan: _Plan, index: int, live: Mapping[int, np.ndarray], samples: int) -> np.ndarray:
+    if index in plan.constants:
+        return np.broadcast_to(plan.constants[index], (samples, *plan.constants[index].shape))
+    return live[index]
 
 
 def _fitted(tensor: Tensor, array: np.ndarray) -> np.ndarray:
@@ -133,10 +219,12 @@ def _kept(graph: Graph, keep: Keep) -> list[int]:
     return indices
 
 
-def _chunk(graph: Graph) -> int:
-    """Samples whose activations, taken as float64, fit WORKING_BYTES even if all of the graph's live at once."""
-    widest = max((_elements(graph, (*op.inputs, *op.outputs)) for op in graph.operators), default=1)
-    stored = sum(_elements(graph, op.outputs) for op in graph.operators)
+def _chunk(graph: Graph, subgraphs: Sequence[Graph]) -> int:
+    """Samples whose activations, taken as float64, fit WORKING_BYTES even if all of the graph's live at once, with
+    those of every subgraph."""
+    graphs = (graph, *subgraphs[1:])
+    widest = max((_elements(each, (*op.inputs, *op.outputs)) for each in graphs for op in each.operators), default=1)
+    stored = sum(_elements(each, op.outputs) for each in graphs for op in each.operators)
     return max(1, WORKING_BYTES // (stored + 8 * widest))
 
 
@@ -144,7 +232,7 @@ def _elements(graph: Graph, indices: Collection[int]) -> int:
     return sum(int(np.prod(graph.tensors[i].shape)) for i in indices if i >= 0 and graph.tensors[i].data is None)
 
 
-def _last_use(graph: Graph, operators: Collection[Operator], keep: Collection[int]) -> dict[int, list[int]]:
+def _last_use(operators: Collection[Operator], keep: Collection[int]) -> dict[int, list[int]]:
     """Operator index -> activations that nothing needs after it."""
     last: dict[int, int] = {}
     for operator in operators:
@@ -156,11 +244,9 @@ def _last_use(graph: Graph, operators: Collection[Operator], keep: Collection[in
     return freed
 
 
-def _fold(
-    graph: Graph, constants: Mapping[int, np.ndarray], arithmetic: str, rules: Mapping[int, str]
-) -> tuple[dict[int, np.ndarray], list[Operator]]:
+def _fold(plan: _Plan) -> tuple[dict[int, np.ndarray], tuple[Operator, ...]]:
     """Constants with the results of operators on constants alone added, and the operators that are left."""
-    folded, left = dict(constants), []
+    graph, folded, left = plan.graph, dict(plan.constants), []
     for operator in graph.operators:
         present = [index for index in operator.inputs if index >= 0]
         if not present or not all(index in folded for index in present):
@@ -171,12 +257,42 @@ def _fold(
             (i for i in present if graph.tensors[i].dtype == graph.tensors[operator.outputs[0]].dtype), present[0]
         )
         others = {index: value for index, value in folded.items() if index != main}
-        results = _computed(_call(graph, operator, {main: folded[main][None]}, others, 1), arithmetic, rules)
+        results = _computed(plan, _call(plan, operator, {main: folded[main][None]}, others, 1))
         folded.update((index, result[0]) for index, result in zip(operator.outputs, results, strict=True))
-    return folded, left
+    return folded, tuple(left)
 
 
 def _call(
+    plan: _Plan, operator: Operator, live: Mapping[int, np.ndarray], constants: Mapping[int, np.ndarray], samples: int
+) -> Call:
+    """An operator of a plan about to be computed, with the subgraphs that it runs."""
+    call = _plain_call(plan.graph, operator, live, constants, samples)
+    return replace(
+        call,
+        subgraphs={
+            option: _subgraph(operator, option, inner, samples) for option, inner in plan.loops[operator.index].items()
+        },
+    )
+
+
+def _subgraph(operator: Operator, option: str, plan: _Plan, samples: int) -> Subgraph:
+    graph = plan.graph
+
+    def compute(values: Sequence[np.ndarray]) -> list[np.ndarray]:
+        try:
+            found = _carried_out(plan, dict(zip(graph.inputs, values, strict=True)), samples)
+        except NotCoveredError as error:
+            raise _from_within(operator, int(operator.options[option]), error) from error
+        return [found[index] for index in graph.outputs]
+
+    return Subgraph(
+        inputs=tuple(graph.tensors[index] for index in graph.inputs),
+        outputs=tuple(graph.tensors[index] for index in graph.outputs),
+        compute=compute,
+    )
+
+
+def _plain_call(
     graph: Graph, operator: Operator, live: Mapping[int, np.ndarray], constants: Mapping[int, np.ndarray], samples: int
 ) -> Call:
     def operand(index: int) -> Operand | None:
@@ -201,6 +317,6 @@ def _call(
     )
 
 
-def _computed(call: Call, arithmetic: str, rules: Mapping[int, str]) -> tuple[np.ndarray, ...]:
-    rule = rules.get(call.operator.index)
-    return compute(call, arithmetic) if rule is None else compute_rule(call, rule)
+def _computed(plan: _Plan, call: Call) -> tuple[np.ndarray, ...]:
+    rule = plan.rules.get(call.operator.index)
+    return compute(call, plan.arithmetic) if rule is None else compute_rule(call, rule)

@@ -12,24 +12,28 @@ from qcompare.tflite.schema import pack, unpack
 def cut(model: bytes, operator: int) -> bytes:
     """The model of one operator of the main graph, with its tensors, constants and options as they are stored.
 
-    operator: index among the main graph's operators, none that runs another subgraph. Its inputs that are neither
+    For an operator that runs subgraphs all of these stay where they were.
+
+    operator: index among the main graph's operators. Its inputs that are neither
         constants nor variables become the model's inputs, each once, in their order; its outputs the model's outputs.
     Raises NotAModelError.
     """
     whole = unpack(model)
     graph = whole.subgraphs[0]
     kept = graph.operators[operator]
-    whole.operatorCodes = [whole.operatorCodes[kept.opcodeIndex]]
-    kept.opcodeIndex = 0
     graph.operators = [kept]
     new = _renumbered(graph, kept)
-    whole.buffers = [schema.BufferT()] + [_own_buffer(whole, tensor) for tensor in graph.tensors]
-    for index, tensor in enumerate(graph.tensors):
+    if not _runs_others(kept):
+        whole.subgraphs = [graph]
+        whole.operatorCodes = [whole.operatorCodes[kept.opcodeIndex]]
+        kept.opcodeIndex = 0
+    tensors = [tensor for each in whole.subgraphs for tensor in each.tensors]
+    whole.buffers = [schema.BufferT()] + [_own_buffer(whole, tensor) for tensor in tensors]
+    for index, tensor in enumerate(tensors):
         tensor.buffer = index + 1
     empty = [tensor.buffer for tensor in graph.tensors if not tensor.isVariable and not _filled(whole, tensor)]
     graph.inputs = [i for i in dict.fromkeys(new["inputs"]) if i >= 0 and i + 1 in empty]
     graph.outputs = list(new["outputs"])
-    whole.subgraphs = [graph]
     whole.signatureDefs, whole.metadata, whole.metadataBuffer = [], [], []
     return pack(whole)
 
@@ -47,6 +51,11 @@ def _renumbered(graph: Any, operator: Any) -> dict[str, list[int]]:
     for name, values in renumbered.items():
         setattr(operator, name, values)
     return renumbered
+
+
+def _runs_others(operator: Any) -> bool:
+    options = operator.builtinOptions
+    return options is not None and any("subgraph" in name.lower() for name in vars(options))
 
 
 def _own_buffer(whole: Any, tensor: Any) -> Any:

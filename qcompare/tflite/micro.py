@@ -93,7 +93,8 @@ def _arena_size(model: bytes, graph: Graph) -> int:
 
     Pages of the arena that nothing touches cost nothing. Too small an arena can end the process.
     """
-    elements = sum(math.prod(tensor.shape) for tensor in graph.tensors)
+    graphs = (graph, *graph.subgraphs[1:])
+    elements = sum(math.prod(tensor.shape) for each in graphs for tensor in each.tensors)
     return 8 * elements + 16 * len(model) + ARENA_SLACK
 
 

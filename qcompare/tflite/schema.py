@@ -198,23 +198,33 @@ def _options(stored: Any) -> dict[str, Any]:
 
 
 def write(graph: Graph) -> bytes:
-    """The flatbuffer of one graph without control flow: its tensors, constants and operators as they stand.
+    """The flatbuffer of a graph and of the subgraphs that its control flow names: tensors, constants and operators.
 
-    Reading the result gives the same graph. ValueError for an operator that the schema does not know.
+    graph.subgraphs: all subgraphs in the file's order, of which the first stands for the graph itself; () for a graph
+        alone. Each constant is stored in a buffer of its own.
+
+    Reading the result gives the same graphs. ValueError for an operator that the schema does not know.
     """
     model = schema.ModelT()
     model.version = 3
     model.description = "qcompare"
     model.operatorCodes = []
     model.buffers = [schema.BufferT()]
-    subgraph = schema.SubGraphT()
-    subgraph.name = "main"
-    subgraph.tensors = [_stored_tensor(model, tensor) for tensor in graph.tensors]
-    subgraph.operators = [_stored_operator(model, operator) for operator in graph.operators]
-    subgraph.inputs = list(graph.inputs)
-    subgraph.outputs = list(graph.outputs)
-    model.subgraphs = [subgraph]
+    model.subgraphs = [
+        _stored_subgraph(model, each, f"subgraph_{index}" if index else "main")
+        for index, each in enumerate((graph, *graph.subgraphs[1:]))
+    ]
     return pack(model)
+
+
+def _stored_subgraph(model: schema.ModelT, graph: Graph, name: str) -> schema.SubGraphT:
+    stored = schema.SubGraphT()
+    stored.name = name
+    stored.tensors = [_stored_tensor(model, tensor) for tensor in graph.tensors]
+    stored.operators = [_stored_operator(model, operator) for operator in graph.operators]
+    stored.inputs = list(graph.inputs)
+    stored.outputs = list(graph.outputs)
+    return stored
 
 
 def _stored_tensor(model: schema.ModelT, tensor: Tensor) -> schema.TensorT:

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from qcompare.manual.activation import activate, quantized_bounds, quantized_bounds_even
+from qcompare.manual.activation import activate, quantized_bounds, quantized_bounds_even, require_no_activation
 from qcompare.manual.broadcast import runs
 from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, align
 from qcompare.manual.power_of_two import checked_log2
@@ -180,8 +180,17 @@ def _products_table(p: Products) -> np.ndarray:
     return pair_table(p.sum)
 
 
+def _wrap(call: Call) -> Outputs:
+    """(104) int32: the plain sum, wrapped; scales are not looked at."""
+    require_no_activation(call)
+    a, b = align(call.input(0), call.input(1))
+    return [a + b if call.operator.name == "ADD" else a - b]
+
+
 def _delegated(call: Call) -> bool:
-    """XNNPACK takes scales within 2^-10 to 2^8 of the output's."""
+    """XNNPACK takes scales within 2^-10 to 2^8 of the output's, and no int32."""
+    if call.outputs[0].dtype == np.int32:
+        return False
     output = call.outputs[0].scale
     ratios = [call.input(i).tensor.scale / output for i in (0, 1)]
     return all(2.0**-10 <= ratio < 2.0**8 for ratio in ratios)
@@ -194,7 +203,8 @@ ADD = Op(
         "MERGED_BY_16": _by_16,
         "MERGED_BY_16_FLOOR_BY_8": _by_vectors,
         "SHIFT20": _shift20,
+        "WRAP": _wrap,
     },
     delegated=_delegated,
 )
-SUB = Op(real=_real, rules={"DOUBLE": _double, "SHIFT20": _shift20}, delegated=_delegated)
+SUB = Op(real=_real, rules={"DOUBLE": _double, "SHIFT20": _shift20, "WRAP": _wrap}, delegated=_delegated)

@@ -29,6 +29,9 @@ def _gather(call: Call) -> Outputs:
         # The indices' axes, sample axis first, stand where the gathered axis was.
         taken = np.take(data.value, indices.value, axis=axis)
         return [np.moveaxis(taken, axis, 0)]
+    if (indices.value == indices.value[:1]).all():
+        # A loop's counter: one index for all samples.
+        return [np.take(data.value, indices.value[0], axis=1 + axis)]
     return [np.stack([np.take(d, i, axis=axis) for d, i in zip(data.value, indices.value, strict=True)])]
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from qcompare.manual.activation import activate, quantized_bounds, quantized_bounds_even
+from qcompare.manual.activation import activate, quantized_bounds, quantized_bounds_even, require_no_activation
 from qcompare.manual.call import Call, Op, Outputs, align
 from qcompare.manual.rounding import Requantize, double, rne32
 from qcompare.manual.tables import PAIRS, look_up_pair, pair_table
@@ -75,9 +75,22 @@ def _rne32(call: Call) -> Outputs:
     return _compute(call, rne32, _multiplier32(call), quantized_bounds_even(call, call.outputs[0]))
 
 
+def _wrap(call: Call) -> Outputs:
+    """(104) int32: the plain product, wrapped; scales are not looked at."""
+    require_no_activation(call)
+    a, b = align(call.input(0), call.input(1))
+    return [a * b]
+
+
 def _delegated(call: Call) -> bool:
-    """XNNPACK takes multipliers in [2^-16, 2^8)."""
+    """XNNPACK takes multipliers in [2^-16, 2^8), and no int32."""
+    if call.outputs[0].dtype == np.int32:
+        return False
     return bool(2.0**-16 <= _multiplier32(call) < 2.0**8)
 
 
-MUL = Op(real=_real, rules={"DOUBLE": _double, "DOUBLE_64": _double_64, "RNE32": _rne32}, delegated=_delegated)
+MUL = Op(
+    real=_real,
+    rules={"DOUBLE": _double, "DOUBLE_64": _double_64, "RNE32": _rne32, "WRAP": _wrap},
+    delegated=_delegated,
+)
