@@ -169,6 +169,8 @@ def _exports(config: Config) -> dict[str, Callable[..., Converted]]:
     number_format = FORMATS[config.quant.name]
     if config.model.lowering == "fused":
         return {"ptq": export.ptq_fused, "qat": export.written}
+    if config.model.lowering == "loop":
+        return {"ptq": export.ptq_loop, "qat": export.loop}
     ptq = partial(export.ptq, number_format=number_format)
     return {"ptq": ptq, "qat": export.written if number_format.symmetric else getattr(export, config.qat.scheme)}
 

@@ -31,7 +31,7 @@ PARAMETERS_DTYPES = {
 
 
 ROLES_IN_NAMES = (
-    (r"(recurrent_\d+)/step_\d+/([a-z_]*[a-z])(?:_\d+)?/", ""),
+    (r"(recurrent_\d+)/step(?:_\d+)?/([a-z_]*[a-z])(?:_\d+)?/", ""),
     (r"(?:^|[^_])(dense_\d+)/([a-z_]*[a-z])(?:_\d+)?(?:/|$)", ""),
     (r"quant_(dense_\d+)/", "output"),
 )
@@ -41,11 +41,18 @@ ROLES_IN_NAMES = (
 def compare_parameters(
     graph: Graph, learned: Mapping[str, Quantization], weight_of: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """A row for each channel of each int8 and int16 tensor of the model.
+    """A row for each channel of each int8 and int16 tensor of the model, the bodies of its loops included.
 
     learned: by role (activations) and by `layer/name` (weights). weight_of: role of a FULLY_CONNECTED -> its weight.
     Columns about learning are empty for a tensor whose scale training does not learn.
     """
+    parts = (graph, *graph.subgraphs[1:])
+    return [row for part in parts for row in _graph_rows(part, learned, weight_of)]
+
+
+def _graph_rows(
+    graph: Graph, learned: Mapping[str, Quantization], weight_of: Mapping[str, str]
+) -> list[dict[str, Any]]:
     names = weight_roles(graph, weight_of) | lstm_roles(graph) | roles_before_activations(graph)
     rows = []
     for tensor in graph.tensors:

@@ -102,12 +102,16 @@ class Architecture:
             value = ops.side_by_side(sequence) if self.return_sequences else sequence[-1]
         else:
             value = ops.flatten(value, self.steps * self.features)
+        return ops.output(self.head(ops, value))
+
+    def head(self, ops: Ops, value: Value) -> Value:
+        """The dense layers on [batch, width]."""
         for index in range(len(self.dense_units)):
             last = index == len(self.dense_units) - 1
             with ops.scope(dense_name(index)):
                 activation = "linear" if last else self.activation
                 value = ops.fully_connected("output", value, "kernel", "bias", activation)
-        return ops.output(value)
+        return value
 
 
 def unroll(ops: Ops, layer: str, cell: Cell, sequence: list[Value], batch: int | tf.Tensor) -> list[Value]:

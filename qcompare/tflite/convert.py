@@ -75,9 +75,10 @@ def not_integer(graph: Graph) -> str:
         return "the converted model is empty"
     stray = {
         operator.name
-        for operator in graph.operators
+        for part in (graph, *graph.subgraphs[1:])
+        for operator in part.operators
         for index in (*operator.inputs, *operator.outputs)
-        if index >= 0 and graph.tensors[index].dtype.name not in INTEGER_DTYPES
+        if index >= 0 and part.tensors[index].dtype.name not in INTEGER_DTYPES
     }
     return f"float operators remain: {', '.join(sorted(stray))}" if stray else ""
 
@@ -124,7 +125,8 @@ def saturated_biases(graph: Graph) -> list[str]:
     limits = np.iinfo(np.int32)
     return [
         f"{tensor.name}: a bias is beyond int32 at its scale, {float(tensor.quantization.scale.min()):g}"
-        for tensor in graph.tensors
+        for part in (graph, *graph.subgraphs[1:])
+        for tensor in part.tensors
         if tensor.data is not None
         and tensor.dtype == np.int32
         and tensor.quantization is not None

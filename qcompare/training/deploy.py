@@ -77,6 +77,15 @@ class GraphOps(Ops):
             finally:
                 self.place = outer
 
+    @contextmanager
+    def placed(self, part: str) -> Iterator[None]:
+        """Within it tensors have this part in their names after the layer."""
+        outer, self.place = self.place, f"{self.place}/{part}"
+        try:
+            yield
+        finally:
+            self.place = outer
+
     def grid(self, role: str, fixed: tuple[float, float] | None = None) -> Quantization:
         """The learned grid of a role, or the one that its operator prescribes."""
         return self.format.quantization(*self.ranges[role]) if fixed is None else self.format.prescribed(fixed)

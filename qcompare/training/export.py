@@ -9,8 +9,9 @@ from qcompare.models.ops import Ops
 from qcompare.tflite.convert import Converted, checked, convert
 from qcompare.training import deploy
 from qcompare.training.fake_quant import FakeQuantOps
+from qcompare.training.loop import loop_model
 from qcompare.training.number_format import INT8, NumberFormat
-from qcompare.training.qat import TrainedQat
+from qcompare.training.qat import TrainedQat, calibrate
 
 
 def ptq(
@@ -57,6 +58,19 @@ def ptq_fused(architecture: Architecture, weights: dict[str, np.ndarray], calibr
 def written(architecture: Architecture, trained: TrainedQat) -> Converted:
     """The network with all that training learned, operator by operator; no converter takes part."""
     return checked(deploy.model(architecture, trained.weights, trained.ranges, trained.number_format))
+
+
+def ptq_loop(architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray) -> Converted:
+    """The float network as a loop, its ranges those of the calibration samples.
+
+    The converter's own calibration takes its process down on a loop (docs/architecture.md, "Loops").
+    """
+    return checked(loop_model(architecture, weights, calibrate(architecture, weights, calibration)))
+
+
+def loop(architecture: Architecture, trained: TrainedQat) -> Converted:
+    """As `written`, its recurrent layers a loop."""
+    return checked(loop_model(architecture, trained.weights, trained.ranges))
 
 
 def aligned(architecture: Architecture, trained: TrainedQat) -> Converted:
