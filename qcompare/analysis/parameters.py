@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,8 @@ def compare_parameters(
     learned: by role (activations) and by `layer/name` (weights). weight_of: role of a FULLY_CONNECTED -> its weight.
     Columns about learning are empty for a tensor whose scale training does not learn.
     """
-    parts = (graph, *graph.subgraphs[1:])
+    # What a body is given is no input of the model.
+    parts = (graph, *(replace(body, inputs=()) for body in graph.subgraphs[1:]))
     return [row for part in parts for row in _graph_rows(part, learned, weight_of)]
 
 
@@ -131,7 +133,7 @@ def roles_before_activations(graph: Graph) -> dict[int, str]:
 
 def activation_role(graph: Graph, tensor: Tensor) -> str:
     """The role of an activation, told by the names that its operators had in training; "" when they do not tell."""
-    if tensor.index in graph.inputs:
+    if tensor.index in graph.inputs or tensor.name.startswith("x/"):
         return "x"
     found = ""
     for part in tensor.name.split(";"):

@@ -91,7 +91,7 @@ def _carried(
 
 def _condition(architecture: Architecture, x: Quantization, states: list[State]) -> Graph:
     builder = Builder()
-    carried = _carried(builder, architecture, x, states, "BEFORE")
+    carried = _carried(builder, architecture, x, states, "TESTED")
     steps = builder.constant("steps", np.array(architecture.steps, np.int32))
     more = builder.activation("more", (), np.bool_)
     builder.operator("LESS", [carried[0], steps], [more], "LessOptions")

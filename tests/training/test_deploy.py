@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from qcompare.analysis.metrics import grid_of, to_integers, to_reals
+from qcompare.analysis.parameters import compare_parameters
 from qcompare.graph import Graph, Tensor
 from qcompare.manual import executor
 from qcompare.manual.arithmetic import KERNEL_SETS
@@ -20,8 +21,9 @@ from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.tflite import runtime, schema
 from qcompare.tflite.convert import INTEGER_DTYPES
 from qcompare.training import deploy, export
+from qcompare.training.loop import loop_model
 from qcompare.training.number_format import INT8, INT16X8
-from qcompare.training.qat import TrainedQat, calibrate, evaluate
+from qcompare.training.qat import TrainedQat, calibrate, evaluate, learned_scales
 from tests.training.random_networks import Network, fused_network
 
 
@@ -228,3 +230,38 @@ def test_a_head_on_every_step(cells: tuple[Cell, ...], kernels: str) -> None:
         ours = outputs(converted.model, network.samples, kernels)
         grid = grid_of(schema.read(converted.model).tensors[schema.read(converted.model).outputs[0]])
         assert np.corrcoef(to_reals(ours, grid).ravel(), real.ravel())[0, 1] > 0.97
+
+
+@pytest.mark.parametrize("name", [name for name in CELLS if name != "dense"])
+def test_a_loop_gives_the_integers_of_the_unrolled_network(name: str) -> None:
+    network = random_network(CELLS[name])
+    trained = TrainedQat(weights=network.weights, ranges=network.ranges)
+    unrolled, loop = (kind(network.architecture, trained) for kind in (export.written, export.loop))
+    assert loop.note == ""
+    graph = schema.read(loop.model)
+    assert "WHILE" in {operator.name for operator in graph.operators}
+    x = graph.tensors[graph.inputs[0]]
+    fed = {x.index: to_integers(network.samples, grid_of(x)).astype(np.int8)}
+    for kernels in KERNEL_SETS:
+        theirs = outputs(loop.model, network.samples, kernels)
+        np.testing.assert_array_equal(theirs, outputs(unrolled.model, network.samples, kernels))
+        np.testing.assert_array_equal(executor.run(graph, fed, kernels).result, theirs)
+
+
+def test_a_loop_does_not_grow_with_the_number_of_steps() -> None:
+    short = random_network(CELLS["lstm"])
+    long = replace(short.architecture, steps=300)
+    sizes = [len(loop_model(architecture, short.weights, short.ranges)) for architecture in (short.architecture, long)]
+    assert sizes[0] == sizes[1]
+
+
+def test_every_learned_parameter_stands_in_a_loop() -> None:
+    network = random_network(CELLS["lstm"])
+    trained = TrainedQat(weights=network.weights, ranges=network.ranges)
+    learned, weight_of = learned_scales(network.architecture, trained, per_channel=True)
+    graph = schema.read(export.loop(network.architecture, trained).model)
+    rows = compare_parameters(graph, learned, weight_of)
+    assert set(learned) <= {row["role"] for row in rows}
+    assert all(row["exact"] for row in rows if "exact" in row)
+    names = [(row["tensor"], row["channel"]) for row in rows]
+    assert len(names) == len(set(names))
