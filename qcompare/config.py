@@ -110,8 +110,8 @@ def _no_workers(name: str, value: Any) -> int:
 
 
 ACTIVATION = one_of("relu", "tanh", "sigmoid", "linear")
-UNROLLED = "unrolled: operators for every time step"
-LOOP = "loop: one time step, run in a WHILE"
+UNROLLED = "unrolled: operators for every step"
+LOOP = "loop: one step in a WHILE"
 RETURN_SEQUENCES = "the head reads the output of every step, side by side, in place of the last one"
 
 
@@ -156,9 +156,7 @@ class LSTMModel:
     units: tuple[int, ...] = option(widths(1), "width of the recurrent layer, or a list for a stack")
     head: tuple[int, ...] = option(widths(0), "widths of relu layers between the recurrent layer and the output")
     return_sequences: bool = option(flag, RETURN_SEQUENCES)
-    lowering: str = option(
-        one_of("fused", "unrolled", "loop"), f"fused: one operator for all time steps; {UNROLLED}; {LOOP}"
-    )
+    lowering: str = option(one_of("fused", "unrolled", "loop"), f"fused: one operator; {UNROLLED}; {LOOP}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ def refusal(capfd, arguments):
     ("arguments", "says"),
     [
         (["model=gru"], "model=gru: must be dense, lmu, lstm or simple_rnn"),
-        (["quant=int9"], "quant=int9: must be int8"),
+        (["quant=int9"], "quant=int9: must be int16x8 or int8"),
         (["data=mnist"], "data=mnist: must be digit_pixels, digits, file or sequence_sum"),
         (["experiment=mine"], "experiment: no such option"),
         (["model=lstm", "units=4"], "units: no such option"),

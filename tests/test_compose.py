@@ -150,11 +150,15 @@ def test_a_request_reads_options_and_writes_nothing(tmp_path):
         ("seed=glob(*)", "seed=glob(*): a sweep needs -m"),
         ("model=[dense]", "model=[dense]: must be dense, lmu, lstm or simple_rnn"),
         ("model=gru", "model=gru: must be dense, lmu, lstm or simple_rnn"),
-        ("quant=int3", "quant=int3: must be int8"),
+        ("quant=int3", "quant=int3: must be int16x8 or int8"),
         ("train.epoch=3", "train.epoch: no such option; `python -m qcompare --help` lists them"),
         ("epochs=3", "epochs: no such option; `python -m qcompare --help` lists them"),
         ("+epochs=3", "epochs: no such option; `python -m qcompare --help` lists them"),
-        ("++model.unit=3", "model.unit: no such option here; there are model.units, model.head, model.lowering"),
+        (
+            "++model.unit=3",
+            "model.unit: no such option here; there are model.units, model.head, model.return_sequences, "
+            "model.lowering",
+        ),
         ("~model.units", "model.units=None: must be a width from 1 to 4096 or a list such as [64,32]"),
         ("~nothing", "nothing: no such option; `python -m qcompare --help` lists them"),
     ],

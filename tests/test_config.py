@@ -91,17 +91,21 @@ def test_activations(model, activation):
         ({"model__units": "many"}, "model.units=many: must be a width"),
         ({"model__units": None}, "model.units=None: must be a width"),
         ({"model__head": [8, "x"]}, "model.head=[8,x]: must be a width"),
-        ({"model__lowering": "loop"}, "model.lowering=loop: must be fused or unrolled"),
+        ({"model__lowering": "rolled"}, "model.lowering=rolled: must be fused, unrolled or loop"),
         ({"quant__simulate": "always"}, "quant.simulate=always: must be fake_quant, exact or mixed"),
         (
             {"quant__kernels": "dequantized"},
             "quant.kernels=dequantized: must be reference, optimized, xnnpack or micro",
         ),
-        ({"model__order": 4}, "model.order: no such option here; there are model.units, model.head, model.lowering"),
+        (
+            {"model__order": 4},
+            "model.order: no such option here; there are model.units, model.head, "
+            "model.return_sequences, model.lowering",
+        ),
         ({"model__name": "gru"}, "model=gru: must be dense, simple_rnn, lstm or lmu"),
         ({"model": "lstm"}, "model=lstm: set its options, such as model.name=..."),
         ({"model": None}, "model=None: must be dense, simple_rnn, lstm or lmu"),
-        ({"quant__name": "int4"}, "quant=int4: must be int8"),
+        ({"quant__name": "int4"}, "quant=int4: must be int8 or int16x8"),
         ({"data__name": "mnist"}, "data=mnist: must be digits, digit_pixels, sequence_sum or file"),
         ({"data__test_samples": 0}, "data.test_samples=0: must be a whole number from 1 to 1700"),
         ({"data__test_samples": 1701}, "data.test_samples=1701: must be a whole number from 1 to 1700"),
@@ -149,7 +153,7 @@ def test_only_an_lstm_has_a_fused_operator(model):
     composed = compose([f"model={model}"])
     composed["model"]["lowering"] = "fused"
     assert refusal(composed) == "model.lowering=fused: only model=lstm has a fused operator; " + (
-        "model.lowering must be unrolled"
+        "model.lowering must be unrolled or loop"
     )
 
 
@@ -179,3 +183,30 @@ def test_every_option_says_what_it_is_for_the_help():
         for item in fields(kind):
             assert item.name == "name" or item.metadata["text"], f"{kind.__name__}.{item.name}"
     assert all(item.metadata["text"] for item in fields(Config) if item.metadata)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["quant=int16x8"], "quant=int16x8: model.lowering=fused is int8 only; add model.lowering=unrolled"),
+        (
+            ["quant=int16x8", "model=dense"],
+            "quant=int16x8: tensorflow-model-optimization trains int8 only; add qat.scheme=aligned",
+        ),
+        (
+            ["quant=int16x8", "model=lmu", "quant.simulate=exact"],
+            "quant.simulate=exact: int8 only; quant=int16x8 needs fake_quant",
+        ),
+        (
+            ["model.return_sequences=true", "model.lowering=loop"],
+            "model.return_sequences=true: a loop keeps its last output only; it needs model.lowering=unrolled or fused",
+        ),
+    ],
+)
+def test_what_does_not_go_together(overrides, said):
+    assert refusal(compose(overrides)) == said
+
+
+def test_16_bits_go_with_unrolled_networks():
+    config = read(compose(["quant=int16x8", "model.lowering=unrolled", "model.return_sequences=true"]))
+    assert (config.quant.name, config.model.return_sequences) == ("int16x8", True)

@@ -10,7 +10,7 @@ from qcompare.tflite.convert import Converted, checked, convert
 from qcompare.training import deploy
 from qcompare.training.fake_quant import FakeQuantOps
 from qcompare.training.loop import loop_model
-from qcompare.training.number_format import INT8, NumberFormat
+from qcompare.training.number_format import NumberFormat
 from qcompare.training.qat import TrainedQat, calibrate
 
 
@@ -50,7 +50,6 @@ def ptq_fused(architecture: Architecture, weights: dict[str, np.ndarray], calibr
         lambda x: model(x, training=False),
         (architecture.steps, architecture.features),
         calibration,
-        INT8.activation,
         tracked=model,
     )
 
@@ -80,7 +79,6 @@ def aligned(architecture: Architecture, trained: TrainedQat) -> Converted:
         lambda x: architecture.forward(FakeQuantOps(everything, trained.ranges), x),
         (architecture.steps, architecture.features),
         None,
-        INT8.activation,
     )
 
 
@@ -90,4 +88,4 @@ def tfmot(architecture: Architecture, trained: TrainedQat) -> Converted:
 
     model = quantized(architecture, trained)
     shape = (architecture.steps, architecture.features)
-    return convert(lambda x: model(x, training=False), shape, None, INT8.activation)
+    return convert(lambda x: model(x, training=False), shape, None)
