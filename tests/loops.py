@@ -125,8 +125,37 @@ def recurrent(seed: int = 0, steps: int = STEPS, classes: int = 0) -> Graph:
     return replace(main, subgraphs=(main, condition(steps), body(rng, steps)))
 
 
+def shift_register(steps: int, copied: bool) -> Graph:
+    """int8: t0, t1 [1, 24] -> both after steps of (a, b) -> (a + b, a), by a RESHAPE of a in between if copied."""
+
+    def carried_on(build: Builder) -> tuple[int, int, int]:
+        return (build.activation((), np.int32), *(build.activation((1, 24), np.int8, 0.02, 1) for _ in range(2)))
+
+    add = {"fused_activation_function": "NONE", "pot_scale_int16": False}
+    build = Builder()
+    a, b = (build.activation((1, 24), np.int8, 0.02, 1) for _ in range(2))
+    first, results = build.constant(np.array(0, np.int32)), carried_on(build)
+    options = {"cond_subgraph_index": 1, "body_subgraph_index": 2}
+    described: list[tuple[Any, ...]] = [("WHILE", (first, a, b), results, 1, "WhileOptions", options)]
+    main = joined(build, described, (a, b), results[1:])
+    build = Builder()
+    inputs = carried_on(build)
+    limit, less = build.constant(np.array(steps, np.int32)), build.activation((), np.bool_)
+    until = joined(build, [("LESS", (inputs[0], limit), (less,), 1, "LessOptions", {})], inputs, (less,))
+    build = Builder()
+    i, a, b = carried_on(build)
+    one, after = build.constant(np.array(1, np.int32)), build.activation((), np.int32)
+    total = build.activation((1, 24), np.int8, 0.02, 1)
+    described = [("ADD", (a, b), (total,), 2, "AddOptions", add), ("ADD", (i, one), (after,), 1, "AddOptions", add)]
+    held = a
+    if copied:
+        shape, held = build.constant(np.array([1, 24], np.int32)), build.activation((1, 24), np.int8, 0.02, 1)
+        described.append(("RESHAPE", (a, shape), (held,), 1, "ReshapeOptions", {"new_shape": [1, 24]}))
+    return replace(main, subgraphs=(main, until, joined(build, described, (i, a, b), (after, total, held))))
+
+
 def counter(shape: tuple[int, ...] = ()) -> Graph:
-    """int32: what is left when t0 is counted up to 4 in steps of one, with t1 [1] added to it."""
+    """int32: t0 counted up to 4 in steps of one, with t1 [1] added to it."""
     build = Builder()
     first, other = build.activation(shape, np.int32), build.activation((1,), np.int32)
     last, total = build.activation(shape, np.int32), build.activation((1,), np.int32)

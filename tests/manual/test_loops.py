@@ -17,7 +17,7 @@ from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import rule_for, run, run_operator
 from qcompare.tflite import runtime
 from qcompare.tflite.schema import read, write
-from tests.loops import counter, recurrent
+from tests.loops import counter, recurrent, shift_register
 from tests.manual.one_op_models import lstm
 from tests.one_op import Builder, run_runtime
 
@@ -192,6 +192,23 @@ def test_what_is_refused_is_named(change: Callable[[Graph], Graph], reason: str)
     with pytest.raises(NotCoveredError, match=reason) as caught:
         run(graph, random_inputs(graph, 2, 0), "reference")
     assert caught.value.operator is graph.operators[0]
+
+
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_an_input_that_is_handed_on_in_a_later_place(steps: int, kernels: str) -> None:
+    copied, bare = (shift_register(steps, copied) for copied in (True, False))
+    inputs = random_inputs(bare, 40, 0)
+    assert unequal(copied, inputs, kernels) == 0
+    if kernels == "micro":
+        assert unequal(bare, inputs, kernels) == 0
+        return
+    for refused in (lambda: run(bare, inputs, kernels), lambda: rule_for(bare, bare.operators[0], kernels)):
+        with pytest.raises(NotCoveredError, match=f"WHILE: input-handed-on-in-a-later-place under {kernels} kernels"):
+            refused()
+    # The runtime overwrites what is handed on: both results are the sum.
+    found = runtime.run(write(bare), inputs, kernels, keep=bare.outputs)
+    assert np.array_equal(*found.tensors.values())
 
 
 INTEGERS = np.array([0, 1, -1, 7, -2000000000, 2000000000, 2**31 - 1, -(2**31)], np.int32)
