@@ -14,6 +14,7 @@ from qcompare.one_op import FLOAT32, activation, cases, one_op
 from qcompare.tflite import micro, runtime, schema
 from tests import commands
 from tests.audited import crashing_softmax, dense_tanh_mul, float16_weights
+from tests.loops import UNITS, counter, recurrent
 
 SAMPLES = 8
 VALUES = 9 * SAMPLES
@@ -78,6 +79,53 @@ def test_an_exact_model_in_every_kernel_set(saved, capsys):
     printed = capsys.readouterr().out
     assert "exact" in printed
     assert all(len(line) <= 80 for line in printed.splitlines() if "/" not in line)
+
+
+def test_a_loop_is_one_operator(saved, capsys):
+    status, rows = run(saved(recurrent(steps=6, classes=10)))
+    assert status == 0
+    assert list(rows["op"]) == ["WHILE", "WHILE", "WHILE", "FULLY_CONNECTED"] * 4
+    rows = rows.set_index(["kernels", "index", "tensor"])
+    figures = ["local_mismatches", "local_max_lsb", "accumulated_mismatches", "accumulated_max_lsb"]
+    for kernels in runtime.KERNEL_SETS:
+        for place, size in ((0, "t3"), SAMPLES), ((0, "t5"), UNITS * SAMPLES), ((1, "t8"), 10 * SAMPLES):
+            assert rows.loc[(kernels, *place), "n"] == size
+            assert (rows.loc[(kernels, *place), figures] == 0).all()
+        assert rows.loc[(kernels, 0, "t5"), "note"] == "rule LOOP"
+    # Nothing reads the x that the loop hands on: LiteRT frees it.
+    for kernels in ("reference", "optimized", "xnnpack"):
+        assert "the runtime does not hold it" in rows.loc[(kernels, 0, "t4"), "note"]
+    assert "differs" not in capsys.readouterr().out
+
+
+def test_a_wrong_rule_within_a_loop_is_the_loops(saved, off_by_one, tmp_path):
+    path = saved(recurrent(steps=6, classes=10))
+    status, rows = run(path, "--kernels", "optimized", "--save-failing", str(tmp_path / "failing"))
+    assert status == 1
+    rows = rows.set_index("tensor")
+    assert (rows.loc["t5", ["local_mismatches", "accumulated_mismatches"]] > 0).all()
+    assert rows.loc["t8", "local_mismatches"] == 0
+    (alone,) = (tmp_path / "failing").glob("*.tflite")
+    status, rows = run(alone, "--kernels", "optimized", "--inputs", str(alone.with_suffix(".npz")))
+    assert status == 1
+    assert list(rows["op"]) == ["WHILE"] * 3
+
+
+def test_what_a_loops_body_does_that_is_not_emulated_is_named(saved):
+    graph = recurrent()
+    body = graph.subgraphs[2]
+    options = {**body.operators[3].options, "fused_activation_function": "SIGN_BIT"}
+    operators = tuple(replace(each, options=options) if each.index == 3 else each for each in body.operators)
+    graph = replace(graph, subgraphs=(*graph.subgraphs[:2], replace(body, operators=operators)))
+    status, rows = run(saved(graph), "--kernels", "reference")
+    assert status == 1
+    assert rows.loc[0, "note"].startswith("not emulated: operator 3 ADD of subgraph 2: the fused activation SIGN_BIT")
+
+
+def test_samples_that_leave_a_loop_at_different_times_are_not_emulated(saved):
+    status, rows = run(saved(counter()), "--kernels", "reference")
+    assert status == 1
+    assert "true for some samples and false for others" in rows.loc[0, "note"]
 
 
 def test_a_wrong_rule_is_local_where_it_is_and_accumulates_behind_it(saved, off_by_one, capsys):

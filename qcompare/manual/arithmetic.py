@@ -259,6 +259,7 @@ TABLE = (
     Row("UNPACK", "int32", "COPY", "COPY", "COPY", "COPY"),
     Row("UNPACK", "int8", "COPY", "COPY", "COPY", "COPY"),
     Row("WHILE", "any", "LOOP", "LOOP", "LOOP", "LOOP"),
+    Row("WHILE", "input-handed-on-in-a-later-place", "-", "-", "-", "LOOP"),
 )
 
 

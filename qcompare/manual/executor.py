@@ -93,7 +93,8 @@ def rule_for(graph: Graph, operator: Operator, kernel_set: str) -> str:
     """The name of the rule that a kernel set follows for an operator of a graph. Raises NotCoveredError."""
     constants = {i: tensor.data for i in operator.inputs if i >= 0 and (tensor := graph.tensors[i]).data is not None}
     zeros = {i: np.zeros((1, *(t := graph.tensors[i]).shape), t.dtype) for i in activations_of(graph, operator)}
-    return rule_of(_plain_call(graph, operator, zeros, constants, 1), kernel_set)
+    call = _plain_call(graph, operator, zeros, constants, 1)
+    return rule_of(_with_subgraphs(call, _loop(operator, graph.subgraphs, kernel_set, (0,))), kernel_set)
 
 
 def activations_of(graph: Graph, operator: Operator) -> tuple[int, ...]:
@@ -266,13 +267,12 @@ def _call(
     plan: _Plan, operator: Operator, live: Mapping[int, np.ndarray], constants: Mapping[int, np.ndarray], samples: int
 ) -> Call:
     """An operator of a plan about to be computed, with the subgraphs that it runs."""
-    call = _plain_call(plan.graph, operator, live, constants, samples)
-    return replace(
-        call,
-        subgraphs={
-            option: _subgraph(operator, option, inner, samples) for option, inner in plan.loops[operator.index].items()
-        },
-    )
+    return _with_subgraphs(_plain_call(plan.graph, operator, live, constants, samples), plan.loops[operator.index])
+
+
+def _with_subgraphs(call: Call, plans: Mapping[str, _Plan]) -> Call:
+    subgraphs = {option: _subgraph(call.operator, option, plan, call.samples) for option, plan in plans.items()}
+    return replace(call, subgraphs=subgraphs) if plans else call
 
 
 def _subgraph(operator: Operator, option: str, plan: _Plan, samples: int) -> Subgraph:

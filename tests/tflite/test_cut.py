@@ -9,6 +9,7 @@ from qcompare.tflite import interpreter
 from qcompare.tflite.cut import cut
 from qcompare.tflite.schema import read, write
 from tests.audited import dense_tanh_mul
+from tests.loops import recurrent
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,16 @@ def test_variables_stay_variables():
     inputs = random_inputs(graph, 4, 0)
     found = interpreter.run(write(alone), {alone.inputs[0]: inputs[0]}, "reference").result
     assert (found == interpreter.run(write(graph), inputs, "reference").result).all()
+
+
+def test_a_loop_takes_its_subgraphs_along():
+    graph = recurrent(classes=3)
+    inputs = random_inputs(graph, 20, 0)
+    loop, dense = (read(cut(write(graph), operator)) for operator in (0, 1))
+    assert (len(loop.subgraphs), len(dense.subgraphs)) == (3, 1)
+    (hidden,) = (dense.tensors[index].name for index in dense.inputs)
+    whole = interpreter.run(write(graph), inputs, "optimized", keep=(graph.tensor(hidden).index,))
+    alone = interpreter.run(write(loop), {loop.inputs[0]: inputs[0]}, "optimized", keep=loop.outputs[2:])
+    assert (alone.tensors[hidden] == whole.tensors[hidden]).all()
+    given = {dense.inputs[0]: whole.tensors[hidden]}
+    assert (interpreter.run(write(dense), given, "optimized").result == whole.result).all()

@@ -1,5 +1,7 @@
 """Models as flatbuffers: read, written, and refused when they are damaged."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as flat
@@ -9,6 +11,7 @@ from qcompare.graph import Quantization
 from qcompare.one_op import cases
 from qcompare.tflite import schema
 from qcompare.tflite.schema import NotAModelError, pack, read, unpack, write
+from tests.loops import recurrent
 from tests.tflite.graphs import graph, network, per_tensor
 
 
@@ -121,6 +124,31 @@ def test_subgraphs_are_at_hand():
     whole = read(pack(model))
     assert [len(each.operators) for each in whole.subgraphs] == [3, 0]
     assert whole.operators is whole.subgraphs[0].operators
+
+
+def test_a_loop_reads_back():
+    whole = recurrent(classes=3)
+    once = read(write(whole))
+    assert [described(each) for each in once.subgraphs] == [described(each) for each in whole.subgraphs]
+    assert described(once) == described(whole)
+    options = {"cond_subgraph_index": 1, "body_subgraph_index": 2}
+    assert (once.operators[0].options_type, once.operators[0].options) == ("WhileOptions", options)
+    again = read(write(once))
+    assert [described(each) for each in again.subgraphs] == [described(each) for each in once.subgraphs]
+
+
+def test_the_graph_stands_for_its_first_subgraph():
+    whole = recurrent()
+    changed = replace(whole, outputs=whole.operators[0].outputs)
+    once = read(write(changed))
+    assert once.outputs == once.subgraphs[0].outputs == whole.operators[0].outputs
+
+
+def test_no_two_constants_share_a_buffer():
+    model = unpack(write(recurrent(classes=3)))
+    buffers = [tensor.buffer for graph in model.subgraphs for tensor in graph.tensors if tensor.buffer]
+    assert len(set(buffers)) == len(buffers) == len(model.buffers) - 1
+    assert model.buffers[0].data is None
 
 
 def refused(model):

@@ -64,7 +64,14 @@ def _alike(a: Quantization | None, b: Quantization | None) -> bool:
 
 
 def _variant(call: Call) -> str:
-    return "any"
+    """Whether the body hands an input on, as it is, in a later place.
+
+    LiteRT copies the body's outputs over its inputs one by one, so that such an input is overwritten before it is read.
+    """
+    body = call.subgraphs[BODY]
+    places = {tensor.index: place for place, tensor in enumerate(body.inputs)}
+    later = any(places.get(tensor.index, place) < place for place, tensor in enumerate(body.outputs))
+    return "input-handed-on-in-a-later-place" if later else "any"
 
 
 WHILE = Op(real=None, rules={"LOOP": _while}, variant=_variant)
