@@ -22,6 +22,8 @@ ARGUMENTS = {
     "multirun": ("-m", "model=dense,simple_rnn", "seed=0,1", *TINY, "data.test_samples=20"),
     "lstm": (*LSTM, "workers=2"),
     "unrolled": ("model=lstm", "model.lowering=unrolled", *TINY, *FILE, "seed=0"),
+    "loop": ("model=lstm", "model.lowering=loop", "quant.simulate=exact", *TINY, *FILE, "seed=0"),
+    "16 bits": ("model=simple_rnn", "model.return_sequences=true", "quant=int16x8", *TINY, *FILE, "seed=0"),
     "lmu": (
         "model=lmu",
         *TINY,
@@ -40,6 +42,8 @@ RESULTS = {
     "simple_rnn": ("multirun", "simple_rnn-int8-"),
     "lstm": ("lstm", "lstm-int8-data=file-"),
     "unrolled lstm": ("unrolled", "lstm-int8-data=file-"),
+    "loop": ("loop", "lstm-int8-data=file-"),
+    "16 bits": ("16 bits", "simple_rnn-int16x8-data=file-"),
     "lmu": ("lmu", "lmu-int8-data=sequence_sum-"),
     "aligned dense": ("aligned", "dense-int8-data=digit_pixels-"),
 }

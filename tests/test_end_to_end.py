@@ -24,7 +24,7 @@ from tests.runs import ARGUMENTS, FILE, LSTM, RESULTS, TINY, Run, data_file, sto
 KERNELS = ("reference", "optimized", "xnnpack")
 MEASURED = (*(f"interpreter:{kernels}" for kernels in KERNELS), "micro")
 MANUAL = [(f"manual:{kernels}", f"interpreter:{kernels}") for kernels in KERNELS] + [("manual:micro", "micro")]
-SEEDS = {"dense": [0, 1], "simple_rnn": [0, 1], "lstm": [0, 1], "unrolled lstm": [0], "lmu": [0], "aligned dense": [0]}
+SEEDS = dict.fromkeys(RESULTS, [0]) | dict.fromkeys(["dense", "simple_rnn", "lstm"], [0, 1])
 TRIALS = [(trained, seed) for trained in RESULTS for seed in SEEDS[trained]]
 
 every_folder = pytest.mark.parametrize("trained", RESULTS)

@@ -26,6 +26,16 @@ ROLES = {
         *(f"recurrent_0/{name}" for name in ("kernel", "recurrent_kernel", "from_input", "from_state", "gates")),
         *(f"recurrent_0/{name}" for name in ("kept", "added", "cell", "h")),
     },
+    "loop": {
+        *("x", "dense_0/kernel", "dense_0/output"),
+        *(f"recurrent_0/{name}" for name in ("kernel", "recurrent_kernel", "from_input", "from_state", "gates")),
+        *(f"recurrent_0/{name}" for name in ("kept", "added", "cell", "h")),
+    },
+    "16 bits": {
+        *("x", "dense_0/kernel", "dense_0/output"),
+        *(f"recurrent_0/{name}" for name in ("kernel", "recurrent_kernel", "from_input", "from_state")),
+        "recurrent_0/h_before_activation",
+    },
     "lmu": {
         *("x", "dense_0/kernel", "dense_0/output"),
         *(f"recurrent_0/{name}" for name in ("A", "B", "input_encoder", "hidden_encoder", "memory_encoder")),
@@ -74,7 +84,7 @@ def test_what_is_not_learned_is_prescribed_or_only_moved(trained, folder):
     fixed = other[other["role"] != ""]
     prescribed = {f"recurrent_0/{name}" for name in ("h", "gate_i", "gate_f", "gate_g", "gate_o", "tanh_cell")}
     assert set(fixed["role"]) <= prescribed
-    assert set(fixed["scale"]) <= {1 / 128, 1 / 256}
+    assert set(fixed["scale"]) <= ({2.0**-15} if trained == "16 bits" else {1 / 128, 1 / 256})
     assert other["channel"].isna().all()
 
 
@@ -92,22 +102,23 @@ def test_rows_are_those_of_the_model(folder):
             assert own.empty
 
 
-def products(graph, folder):
-    """(FULLY_CONNECTED, name of its weight) of each product with a trained weight."""
+def products(model, folder):
+    """(Graph, FULLY_CONNECTED, name of its weight) of each product with a trained weight, in loops too."""
     rows = parameters(folder)
     names = dict(zip(rows["tensor"], rows["role"], strict=True))
-    for operator in graph.operators:
-        name = names.get(graph.tensors[operator.inputs[1]].name, "") if operator.name == "FULLY_CONNECTED" else ""
-        if name:
-            yield operator, name
+    for graph in (model, *model.subgraphs[1:]):
+        for operator in graph.operators:
+            name = names.get(graph.tensors[operator.inputs[1]].name, "") if operator.name == "FULLY_CONNECTED" else ""
+            if name:
+                yield graph, operator, name
 
 
 def test_weights_and_biases_are_the_trained_ones_rounded_to_their_scales(trained, folder):
-    graph = schema.read((folder / "qat.tflite").read_bytes())
+    model = schema.read((folder / "qat.tflite").read_bytes())
     with np.load(folder / "qat_weights.npz") as stored:
         weights = {name: stored[name].astype(np.float64) for name in stored.files}
     seen = set()
-    for operator, name in products(graph, folder):
+    for graph, operator, name in products(model, folder):
         if name not in weights:
             continue
         x, w = (graph.tensors[index] for index in operator.inputs[:2])
@@ -118,7 +129,7 @@ def test_weights_and_biases_are_the_trained_ones_rounded_to_their_scales(trained
         has_bias = name.rpartition("/")[2] in ("kernel", "input_kernel")
         if has_bias and len(operator.inputs) > 2 and operator.inputs[2] >= 0:
             bias = graph.tensors[operator.inputs[2]]
-            assert bias.dtype == np.int32
+            assert bias.dtype == (np.int64 if trained == "16 bits" else np.int32)
             np.testing.assert_array_equal(bias.data, np.rint(weights[bias_name] / (np.float64(x.scale) * scale)))
             seen.add(bias_name)
     expected = {name for name in weights if not name.startswith("recurrent_0/") or trained != "lstm"}
