@@ -42,8 +42,8 @@ RESULTS = {
     "simple_rnn": ("multirun", "simple_rnn-int8-"),
     "lstm": ("lstm", "lstm-int8-data=file-"),
     "unrolled lstm": ("unrolled", "lstm-int8-data=file-"),
-    "loop": ("loop", "lstm-int8-data=file-"),
-    "16 bits": ("16 bits", "simple_rnn-int16x8-data=file-"),
+    "loop lstm": ("loop", "lstm-int8-data=file-"),
+    "16-bit simple_rnn": ("16 bits", "simple_rnn-int16x8-data=file-"),
     "lmu": ("lmu", "lmu-int8-data=sequence_sum-"),
     "aligned dense": ("aligned", "dense-int8-data=digit_pixels-"),
 }

@@ -24,7 +24,7 @@ from tests.runs import ARGUMENTS, FILE, LSTM, RESULTS, TINY, Run, data_file, sto
 KERNELS = ("reference", "optimized", "xnnpack")
 MEASURED = (*(f"interpreter:{kernels}" for kernels in KERNELS), "micro")
 MANUAL = [(f"manual:{kernels}", f"interpreter:{kernels}") for kernels in KERNELS] + [("manual:micro", "micro")]
-SEEDS = dict.fromkeys(RESULTS, [0]) | dict.fromkeys(["dense", "simple_rnn", "lstm"], [0, 1])
+SEEDS = {trained: [0, 1] if trained in ("dense", "simple_rnn", "lstm") else [0] for trained in RESULTS}
 TRIALS = [(trained, seed) for trained in RESULTS for seed in SEEDS[trained]]
 
 every_folder = pytest.mark.parametrize("trained", RESULTS)
@@ -109,11 +109,9 @@ def test_every_route_and_pair_of_every_seed_is_a_row(runs, trained):
             assert len(rows) == len(pairs)
     assert len(errors) == len(SEEDS[trained]) * sum(map(len, expected.values()))
     model = trained.split()[-1]
-    lowering = {"dense": "", "lstm": "fused", "unrolled lstm": "unrolled"}.get(
-        trained, "unrolled" if model != "dense" else ""
-    )
+    lowering = {"dense": "", "lstm": "fused", "loop lstm": "loop"}.get(trained, "unrolled" if model != "dense" else "")
     assert set(errors["model"]) == {model}
-    assert set(errors["quant"]) == {"int8"}
+    assert set(errors["quant"]) == {"int16x8" if trained.startswith("16-bit") else "int8"}
     assert set(errors["lowering"]) == {lowering}
     assert set(errors["scope"]) == {"output"}
     assert set(errors["note"]) == {""}
@@ -130,17 +128,19 @@ def test_the_manual_engine_equals_every_runtime(runs, trained):
         assert set(rows["sqnr_db"]) == {""}
 
 
-def recomputed(a, b, scale, zero_point, classification):
-    """The figures of a row from two outputs, in plain words."""
+def recomputed(a, b, grid, classification):
+    """The figures of a row from two outputs, in plain words. grid: (scale, zero point, dtype) of the model's output."""
+    scale, zero_point, dtype = grid
+    ends = np.iinfo(dtype).min, np.iinfo(dtype).max
 
     def on_grid(values):
-        if values.dtype == np.int8:
+        if values.dtype == dtype:
             return values.astype(int)
         steps = (values / np.float32(scale)).astype(np.float64)
-        return np.clip(np.sign(steps) * np.floor(np.abs(steps) + 0.5) + zero_point, -128, 127).astype(int)
+        return np.clip(np.sign(steps) * np.floor(np.abs(steps) + 0.5) + zero_point, *ends).astype(int)
 
     def real(values):
-        return (values.astype(np.float64) - zero_point) * scale if values.dtype == np.int8 else values.astype(float)
+        return (values.astype(np.float64) - zero_point) * scale if values.dtype == dtype else values.astype(float)
 
     apart, error = np.abs(on_grid(a) - on_grid(b)), real(b) - real(a)
     signal, noise = (real(a) ** 2).sum(), (error**2).sum()
@@ -156,16 +156,17 @@ def recomputed(a, b, scale, zero_point, classification):
         "rmse": math.sqrt((error**2).mean()),
         "sqnr_db": 10 * math.log10(signal / noise) if noise else "",
         "cosine_similarity": (real(a) * real(b)).sum() / math.sqrt(signal * (real(b) ** 2).sum()),
-        "saturation_rate": np.isin(on_grid(b), (-128, 127)).mean(),
+        "saturation_rate": np.isin(on_grid(b), ends).mean(),
         "top1_agreement": (real(a).argmax(1) == real(b).argmax(1)).mean() if classification else "",
         "non_finite": 0,
     }
 
 
-def against_labels(labels, b, scale, zero_point, classification):
+def against_labels(labels, b, grid, classification):
+    scale, zero_point, dtype = grid
     if classification:
         return {"n": len(labels), "top1_agreement": (b.argmax(1) == labels).mean(), "non_finite": 0}
-    error = ((b.astype(np.float64) - zero_point) * scale if b.dtype == np.int8 else b.astype(float)) - labels
+    error = ((b.astype(np.float64) - zero_point) * scale if b.dtype == dtype else b.astype(float)) - labels
     return {
         "n": b.size,
         "max_abs_error": np.abs(error).max(),
@@ -182,7 +183,8 @@ def test_figures_are_those_of_the_stored_outputs(runs, trained, seed, route):
     folder = folder_of(runs, trained, seed)
     _, labels, classes = held_back(folder.parent)
     interpreter = Interpreter(model_path=str(folder / f"{route}.tflite"))
-    scale, zero_point = interpreter.get_output_details()[0]["quantization"]
+    (end,) = interpreter.get_output_details()
+    grid = (*end["quantization"], end["dtype"])
     with np.load(folder / f"{route}_outputs.npz") as stored:
         outputs = {name: stored[name] for name in stored.files}
     errors = csv(folder.parent / "errors.csv")
@@ -190,7 +192,7 @@ def test_figures_are_those_of_the_stored_outputs(runs, trained, seed, route):
     for row in rows.to_dict("records"):
         a, b = labels if row["a"] == "labels" else outputs[row["a"]], outputs[row["b"]]
         make = against_labels if row["a"] == "labels" else recomputed
-        expected = dict.fromkeys(FIGURES, "") | make(a, b, scale, zero_point, classes is not None)
+        expected = dict.fromkeys(FIGURES, "") | make(a, b, grid, classes is not None)
         for name, value in expected.items():
             if value == "" or row[name] == "":
                 assert row[name] == value, (row["a"], row["b"], name)
@@ -208,18 +210,19 @@ def test_outputs_are_those_of_the_stored_model(runs, trained, seed, route):
     )
     interpreter.allocate_tensors()
     (entry,), (end,) = interpreter.get_input_details(), interpreter.get_output_details()
-    scale, zero_point = entry["quantization"]
+    (scale, zero_point), dtype = entry["quantization"], entry["dtype"]
+    ends = np.iinfo(dtype).min, np.iinfo(dtype).max
     found = []
     for sample in x:
         steps = (sample / np.float32(scale)).astype(np.float64)
-        q = np.clip(np.sign(steps) * np.floor(np.abs(steps) + 0.5) + zero_point, -128, 127).astype(np.int8)
+        q = np.clip(np.sign(steps) * np.floor(np.abs(steps) + 0.5) + zero_point, *ends).astype(dtype)
         interpreter.reset_all_variables()
         interpreter.set_tensor(entry["index"], q.reshape(entry["shape"]))
         interpreter.invoke()
         found.append(interpreter.get_tensor(end["index"])[0])
     with np.load(folder / f"{route}_outputs.npz") as stored:
         np.testing.assert_array_equal(stored["interpreter:reference"], found)
-        assert {stored[name].dtype for name in MEASURED} == {np.dtype(np.int8)}
+        assert {stored[name].dtype for name in MEASURED} == {np.dtype(dtype)}
         assert stored["float"].dtype == np.float32
 
 
@@ -365,7 +368,7 @@ def test_an_interrupt_in_the_terminal_ends_at_once_and_leaves_no_half_files(tmp_
     assert not list(tmp_path.glob("outputs/*/[!.]*"))
 
 
-def die(*_):
+def die(*_, **__):
     """In place of a conversion."""
     os.kill(os.getpid(), signal.SIGSEGV)
 

@@ -26,12 +26,12 @@ ROLES = {
         *(f"recurrent_0/{name}" for name in ("kernel", "recurrent_kernel", "from_input", "from_state", "gates")),
         *(f"recurrent_0/{name}" for name in ("kept", "added", "cell", "h")),
     },
-    "loop": {
+    "loop lstm": {
         *("x", "dense_0/kernel", "dense_0/output"),
         *(f"recurrent_0/{name}" for name in ("kernel", "recurrent_kernel", "from_input", "from_state", "gates")),
         *(f"recurrent_0/{name}" for name in ("kept", "added", "cell", "h")),
     },
-    "16 bits": {
+    "16-bit simple_rnn": {
         *("x", "dense_0/kernel", "dense_0/output"),
         *(f"recurrent_0/{name}" for name in ("kernel", "recurrent_kernel", "from_input", "from_state")),
         "recurrent_0/h_before_activation",
@@ -84,7 +84,7 @@ def test_what_is_not_learned_is_prescribed_or_only_moved(trained, folder):
     fixed = other[other["role"] != ""]
     prescribed = {f"recurrent_0/{name}" for name in ("h", "gate_i", "gate_f", "gate_g", "gate_o", "tanh_cell")}
     assert set(fixed["role"]) <= prescribed
-    assert set(fixed["scale"]) <= ({2.0**-15} if trained == "16 bits" else {1 / 128, 1 / 256})
+    assert set(fixed["scale"]) <= ({2.0**-15} if trained == "16-bit simple_rnn" else {1 / 128, 1 / 256})
     assert other["channel"].isna().all()
 
 
@@ -129,7 +129,7 @@ def test_weights_and_biases_are_the_trained_ones_rounded_to_their_scales(trained
         has_bias = name.rpartition("/")[2] in ("kernel", "input_kernel")
         if has_bias and len(operator.inputs) > 2 and operator.inputs[2] >= 0:
             bias = graph.tensors[operator.inputs[2]]
-            assert bias.dtype == (np.int64 if trained == "16 bits" else np.int32)
+            assert bias.dtype == (np.int64 if trained == "16-bit simple_rnn" else np.int32)
             np.testing.assert_array_equal(bias.data, np.rint(weights[bias_name] / (np.float64(x.scale) * scale)))
             seen.add(bias_name)
     expected = {name for name in weights if not name.startswith("recurrent_0/") or trained != "lstm"}
