@@ -20,6 +20,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="random fused LSTM networks for each kernel set",
     )
 
+    parser.addoption(
+        "--exact-seeds", type=int, default=1, help="trainings in a kernel set's integers for each network and length"
+    )
+    parser.addoption("--exact-steps", default="4", help="lengths of their sequences, such as 8,28,64")
+
+
+@pytest.fixture
+def exact_seeds(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--exact-seeds"))
+
+
+@pytest.fixture
+def exact_steps(request: pytest.FixtureRequest) -> list[int]:
+    return [int(steps) for steps in str(request.config.getoption("--exact-steps")).split(",")]
+
 
 @pytest.fixture
 def exact_networks(request: pytest.FixtureRequest) -> int:
