@@ -103,7 +103,7 @@ class GraphOps(Ops):
         return [Step(whole=x, number=number, steps=steps) for number in range(steps)]
 
     def written(self, value: Written | Step) -> Written:
-        """The tensor of a value: steps of the input are unpacked at once, those of a fused layer are cut out."""
+        """The tensor of a value: steps of the input are unpacked at once; of a fused layer only the last is read."""
         if isinstance(value, Written):
             return value
         whole = self.index(value.whole)
@@ -111,7 +111,8 @@ class GraphOps(Ops):
             if whole not in self._unpacked:
                 self._unpacked[whole] = self._unpack(value)
             return self._unpacked[whole][value.number]
-        return self._cut(value)
+        assert value.number == value.steps - 1
+        return self._last(value.whole)
 
     def index(self, value: Written | Step) -> int:
         """The index of a value's tensor; zeros become a constant."""
@@ -134,25 +135,22 @@ class GraphOps(Ops):
         )
         return parts
 
-    def _cut(self, step: Step) -> Written:
-        name = f"{self.builder.tensors[self.index(step.whole)].name}/step_{step.number}"
-        last = step.number == step.steps - 1
-        # The last step is written as the converter writes it, from the end.
-        bounds = [(0, -1, 0), (0, 0, 0)] if last else [(0, step.number, 0), (0, step.number + 1, 0)]
+    def _last(self, whole: Written) -> Written:
+        """The last step of a fused layer's outputs, cut out as the converter does."""
+        name = "last_step"
+        bounds = ((0, -1, 0), (0, 0, 0), (1, 1, 1))
         positions = [
             self.builder.constant(f"{name}/{part}", np.array(numbers, np.int32))
-            for part, numbers in zip(("begin", "end", "strides"), [*bounds, (1, 1, 1)], strict=True)
+            for part, numbers in zip(("begin", "end", "strides"), bounds, strict=True)
         ]
-        part = self._new(name, step.whole.width, step.whole.quantization, place="")
-        options = {"begin_mask": 5, "end_mask": 5, "ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 2}
-        if not last:
-            options["end_mask"] = 5
+        part = self._new(name, whole.width, whole.quantization, place="")
+        masks = {"begin_mask": 5, "end_mask": 5, "ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 2}
         self.builder.operator(
             "STRIDED_SLICE",
-            [self.index(step.whole), *positions],
+            [self.index(whole), *positions],
             [self.index(part)],
             "StridedSliceOptions",
-            options | {"offset": False},
+            masks | {"offset": False},
             version=2,
         )
         return part
