@@ -26,6 +26,7 @@ import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from qcompare.analysis.metrics import ERRORS_DTYPES
 from qcompare.analysis.statistics import STATISTICS, paired_difference, spread
@@ -280,7 +281,8 @@ def draw(figures: pd.DataFrame, results: pd.DataFrame, differences: pd.DataFrame
             draw_differences(right, of_case[2][of_case[2]["minus"] == PTQ.name])
         panels[-1, 0].set_xlabel("accuracy on the test set (%)")
         panels[-1, 1].set_xlabel(f"difference to {PTQ.name}\n(percentage points)")
-        figure.legend(handles=legend(), loc="outside lower center", ncols=3)
+        title = "left, a dot: one seed; right, a dot and its bar: the mean and its 95 % interval, paired by seed"
+        figure.legend(handles=legend(), loc="outside lower center", ncols=3, title=title)
     return figure
 
 
@@ -290,14 +292,18 @@ def accuracy_of(frame: pd.DataFrame, data: str, units: int) -> pd.DataFrame:
 
 
 def draw_seeds(panel: Axes, figures: pd.DataFrame, results: pd.DataFrame) -> None:
-    """Every seed's accuracy a dot; mean and interval in black."""
+    """Every seed's accuracy a dot; the mean a black line on the grey band of its interval."""
     seeds = sorted(set(figures["seed"]))
-    offsets = dict(zip(seeds, np.linspace(-0.09, 0.09, len(seeds)), strict=True))
+    offsets = dict(zip(seeds, np.linspace(-0.1, 0.1, len(seeds)), strict=True))
     for line, kernels, rows in lines(figures):
+        colour, marker = look(kernels)
         heights = [line + offsets[seed] for seed in rows["seed"]]
-        panel.scatter(100 * rows["value"], heights, 7, color=look(kernels)[0], marker=look(kernels)[1], linewidth=0)
+        size = 14 if marker == "*" else 6
+        panel.scatter(100 * rows["value"], heights, size, color=colour, marker=marker, linewidth=0, zorder=3)
     for line, _, rows in lines(results):
-        draw_interval(panel, rows, line, "black", "|")
+        low, high = 100 * rows["ci95_low"], 100 * rows["ci95_high"]
+        panel.barh([line] * len(rows), high - low, 0.24, left=low, color="0.87", zorder=1)
+        panel.vlines(100 * rows["mean"], line - 0.12, line + 0.12, color="black", linewidth=1.2, zorder=2)
     panel.set_yticks(range(len(METHODS)), [method.name for method in METHODS])
     finish(panel)
 
@@ -305,7 +311,10 @@ def draw_seeds(panel: Axes, figures: pd.DataFrame, results: pd.DataFrame) -> Non
 def draw_differences(panel: Axes, differences: pd.DataFrame) -> None:
     """Means and intervals of the paired differences; PTQ itself has none."""
     for line, kernels, rows in lines(differences):
-        draw_interval(panel, rows, line, *look(kernels))
+        colour, marker = look(kernels)
+        height = [line] * len(rows)
+        panel.hlines(height, 100 * rows["ci95_low"], 100 * rows["ci95_high"], color=colour, linewidth=1.1, zorder=3)
+        panel.scatter(100 * rows["mean"], height, 30 if marker == "*" else 14, color=colour, marker=marker, zorder=4)
     panel.axvline(0, color="0.4", linewidth=0.8, zorder=0)
     finish(panel)
 
@@ -319,13 +328,6 @@ def lines(frame: pd.DataFrame) -> Iterator[tuple[float, str, pd.DataFrame]]:
                 yield row, NO_KERNELS, rows[rows["kernels"].isin((NO_KERNELS, kernels))]
             elif method.route is not None:
                 yield row + offset, kernels, rows[rows["kernels"] == kernels]
-
-
-def draw_interval(panel: Axes, rows: pd.DataFrame, line: float, colour: str, marker: str) -> None:
-    """The mean a marker, its interval a bar, both times 100; of one seed there is no interval."""
-    for mean, low, high in zip(rows["mean"], rows["ci95_low"], rows["ci95_high"], strict=True):
-        panel.plot([100 * low, 100 * high], [line, line], color=colour, linewidth=1.1, zorder=3)
-        panel.plot(100 * mean, line, color=colour, marker=marker, markersize=5, zorder=4)
 
 
 def look(kernels: str) -> tuple[str, str]:
@@ -351,8 +353,8 @@ def legend() -> list[Line2D]:
         Line2D([], [], color=look(kernels)[0], marker=look(kernels)[1], markersize=4, linestyle="none", label=label)
         for kernels, label in names.items()
     ]
-    mean = Line2D([], [], color="black", marker="|", markersize=5, linewidth=1.1, label="mean, 95 % interval")
-    return [*handles, mean]
+    mean = Line2D([], [], color="black", marker="|", markersize=7, linestyle="none", label="mean of the seeds")
+    return [*handles, mean, Patch(color="0.87", label="95 % interval of the mean")]
 
 
 if __name__ == "__main__":
