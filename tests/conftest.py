@@ -1,9 +1,13 @@
+import signal
 import sys
 
 import pytest
 
 import qcompare  # noqa: F401  (settles the environment before any test imports TensorFlow)
 from tests.runs import Runs, shared_root
+
+# A shell starts its background jobs with interrupts ignored, which processes hand on.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

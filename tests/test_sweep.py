@@ -213,7 +213,13 @@ def test_configuration_and_provenance(tmp_path, monkeypatch):
     what = asked(tmp_path, "seed=0..1", "workers=1")
     run(what)
     config = yaml.safe_load((what.folder / "config.yaml").read_text())
-    assert config["model"] == {"name": "lstm", "units": [32], "head": [], "lowering": "fused"}
+    assert config["model"] == {
+        "name": "lstm",
+        "units": [32],
+        "head": [],
+        "return_sequences": False,
+        "lowering": "fused",
+    }
     assert config["seed"] == [0, 1]
     provenance = store.record_of(what.folder / "seed=0")
     stored = pd.read_json(what.folder / "provenance.json", typ="series")

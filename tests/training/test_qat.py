@@ -229,15 +229,28 @@ def test_tfmots_model_computes_what_its_ranges_say(dense, dataset):
 
 
 def test_the_architecture_that_a_configuration_asks_for(dataset):
-    lmu = LMUModel(name="lmu", units=(4, 3), head=(6,), order=5, theta=None, activation="tanh", lowering="unrolled")
+    lmu = LMUModel(
+        name="lmu",
+        units=(4, 3),
+        head=(6,),
+        order=5,
+        theta=None,
+        activation="tanh",
+        return_sequences=False,
+        lowering="unrolled",
+    )
     found = build.architecture(lmu, dataset)
     assert found.cells == tuple(LMUCell(units=units, order=5, theta=2.0, activation="tanh") for units in (4, 3))
     assert (found.dense_units, found.activation) == ((6, 2), "relu")
     assert build.architecture(replace(lmu, theta=7.0), dataset).cells[0].theta == 7.0
-    lstm = LSTMModel(name="lstm", units=(4,), head=(), lowering="unrolled")
+    assert not found.return_sequences
+    assert build.architecture(replace(lmu, return_sequences=True), dataset).return_sequences
+    lstm = LSTMModel(name="lstm", units=(4,), head=(), return_sequences=False, lowering="unrolled")
     assert build.architecture(lstm, dataset).cells == (LSTMCell(units=4),)
     assert build.architecture(replace(lstm, lowering="fused"), dataset).cells == (FusedLSTM(units=4),)
-    rnn = SimpleRNNModel(name="simple_rnn", units=(4,), head=(), activation="relu", lowering="unrolled")
+    rnn = SimpleRNNModel(
+        name="simple_rnn", units=(4,), head=(), activation="relu", return_sequences=False, lowering="unrolled"
+    )
     assert build.architecture(rnn, dataset).cells == (SimpleRNNCell(units=4, activation="relu"),)
 
 
