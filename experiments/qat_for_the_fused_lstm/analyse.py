@@ -272,7 +272,7 @@ def draw(figures: pd.DataFrame, results: pd.DataFrame, differences: pd.DataFrame
     of the fused LSTM, paired by seed, and its interval, in percentage points.
     """
     with matplotlib.style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH, 9.0), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 9.6), layout="constrained")
         panels = figure.subplots(len(SHAPES), 2, sharey=True, gridspec_kw={"width_ratios": (3, 2)})
         for (data, units), (left, right) in zip(SHAPES, panels, strict=True):
             of_case = [accuracy_of(frame, data, units) for frame in (figures, results, differences)]
@@ -294,16 +294,16 @@ def accuracy_of(frame: pd.DataFrame, data: str, units: int) -> pd.DataFrame:
 def draw_seeds(panel: Axes, figures: pd.DataFrame, results: pd.DataFrame) -> None:
     """Every seed's accuracy a dot; the mean a black line on the grey band of its interval."""
     seeds = sorted(set(figures["seed"]))
-    offsets = dict(zip(seeds, np.linspace(-0.1, 0.1, len(seeds)), strict=True))
+    offsets = dict(zip(seeds, np.linspace(-0.09, 0.09, len(seeds)), strict=True))
     for line, kernels, rows in lines(figures):
         colour, marker = look(kernels)
         heights = [line + offsets[seed] for seed in rows["seed"]]
-        size = 14 if marker == "*" else 6
+        size = 12 if marker == "*" else 4.5
         panel.scatter(100 * rows["value"], heights, size, color=colour, marker=marker, linewidth=0, zorder=3)
     for line, _, rows in lines(results):
         low, high = 100 * rows["ci95_low"], 100 * rows["ci95_high"]
         panel.barh([line] * len(rows), high - low, 0.24, left=low, color="0.87", zorder=1)
-        panel.vlines(100 * rows["mean"], line - 0.12, line + 0.12, color="black", linewidth=1.2, zorder=2)
+        panel.vlines(100 * rows["mean"], line - 0.12, line + 0.12, color="black", linewidth=1, zorder=4)
     panel.set_yticks(range(len(METHODS)), [method.name for method in METHODS])
     finish(panel)
 
@@ -315,7 +315,7 @@ def draw_differences(panel: Axes, differences: pd.DataFrame) -> None:
         height = [line] * len(rows)
         panel.hlines(height, 100 * rows["ci95_low"], 100 * rows["ci95_high"], color=colour, linewidth=1.1, zorder=3)
         panel.scatter(100 * rows["mean"], height, 30 if marker == "*" else 14, color=colour, marker=marker, zorder=4)
-    panel.axvline(0, color="0.4", linewidth=0.8, zorder=0)
+    panel.axvline(0, color="0.4", linewidth=0.8, zorder=1)
     finish(panel)
 
 
@@ -342,7 +342,7 @@ def finish(panel: Axes) -> None:
     panel.tick_params(axis="y", length=0)
     panel.grid(axis="x")
     for row in range(1, len(METHODS)):
-        panel.axhline(row - 0.5, color="0.9", linewidth=0.5, zorder=0)
+        panel.axhline(row - 0.5, color="0.75", linewidth=0.5, zorder=0)
 
 
 def legend() -> list[Line2D]:
