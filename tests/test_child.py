@@ -94,12 +94,13 @@ def child():
 
 
 def alive(process):
-    """Whether a process runs; one that has ended and was not waited for does not."""
+    """Whether a process or a thread of it runs; one that has ended and was not waited for does not."""
     try:
         state = Path("/proc", str(process), "stat").read_text().rpartition(")")[2].split()[0]
+        threads = len(list(Path("/proc", str(process), "task").iterdir()))
     except OSError:
         return False
-    return state != "Z"
+    return state != "Z" or threads > 1
 
 
 def wait_until(condition):
