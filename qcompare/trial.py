@@ -166,13 +166,14 @@ def _scheme(name: str) -> Any:
 
 
 def _exports(config: Config) -> dict[str, Callable[..., Converted]]:
-    number_format = FORMATS[config.quant.name]
-    if config.model.lowering == "fused":
-        return {"ptq": export.ptq_fused, "qat": export.written}
-    if config.model.lowering == "loop":
-        return {"ptq": export.ptq_loop, "qat": export.loop}
-    ptq = partial(export.ptq, number_format=number_format)
-    return {"ptq": ptq, "qat": export.written if number_format.symmetric else getattr(export, config.qat.scheme)}
+    qat_route = export.tfmot if config.qat.scheme == "tfmot" else export.written
+    match config.model.lowering:
+        case "fused":
+            return {"ptq": export.ptq_fused, "qat": qat_route}
+        case "loop":
+            return {"ptq": export.ptq_loop, "qat": export.loop}
+        case _:
+            return {"ptq": partial(export.ptq, number_format=FORMATS[config.quant.name]), "qat": qat_route}
 
 
 def attempt(child: Child, convert: Callable[..., Converted], *arguments: Any) -> Converted:

@@ -73,7 +73,10 @@ def loop(architecture: Architecture, trained: TrainedQat) -> Converted:
 
 
 def aligned(architecture: Architecture, trained: TrainedQat) -> Converted:
-    """The network trained by aligned fake quantization, with the ranges that it learned."""
+    """As `written`, by the converter: what tests hold `written` against.
+
+    The converter rounds a rare weight within 1e-7 of a tie to its other neighbour, which a recurrent layer amplifies.
+    """
     everything = {**trained.weights, **architecture.constants()}
     return convert(
         lambda x: architecture.forward(FakeQuantOps(everything, trained.ranges), x),
