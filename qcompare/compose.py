@@ -74,7 +74,8 @@ def request(overrides: Sequence[str]) -> Request:
 
 def check_outputs(outputs: Path) -> None:
     """Raises OptionError for a folder that can neither be written to nor made."""
-    there = next(path for path in (outputs, *outputs.parents) if path.exists())
+    # os.path: a path in a folder that may not be searched is not there, where Path.exists raises.
+    there = next(path for path in (outputs, *outputs.parents) if os.path.exists(path))
     if not there.is_dir():
         raise OptionError(f"outputs={outputs}: {there} is no folder; give a folder, or a path where one can be made")
     if not os.access(there, os.W_OK | os.X_OK):

@@ -2,14 +2,18 @@
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from qcompare.__main__ import main
-from qcompare.config import GROUPS
+from qcompare.compose import check_outputs
+from qcompare.config import GROUPS, OptionError
 from tests import commands
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -109,11 +113,28 @@ def test_outputs_that_no_folder_can_be_made_at(part, here, capfd):
     assert contents(here) == ["taken"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_outputs_that_may_not_be_written(here, capfd):
+@contextmanager
+def without_privileges():
+    """As root, who may write anywhere, the user nobody."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setresuid(NOBODY, NOBODY, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_outputs_that_may_not_be_written(here):
     (here / "locked").mkdir(mode=0o500)
-    said = refusal(capfd, ["seed=0", "outputs=locked/results"])
-    assert said.startswith("outputs=locked/results: locked may not be written to")
+    with without_privileges(), pytest.raises(OptionError) as caught:
+        check_outputs(Path("locked/results"))
+    assert str(caught.value) == "outputs=locked/results: locked may not be written to; give a folder that may"
+    (here / "open").mkdir()
+    (here / "open").chmod(0o777)
+    with without_privileges():
+        check_outputs(Path("open/results"))
 
 
 def test_a_data_file_that_cannot_be_used(here, capfd):
