@@ -12,7 +12,7 @@ import qcompare.models  # noqa: F401  (settles the environment before TensorFlow
 from qcompare.graph import Graph, Quantization
 from qcompare.tflite import schema
 
-INT8 = np.dtype(np.int8)
+INT8_ACTIVATIONS = np.dtype(np.int8)
 
 ATTEMPTS = 3
 """The converter is not deterministic: a result with stray float operators is converted again this often."""
@@ -37,7 +37,7 @@ def convert(
     forward: Callable[[tf.Tensor], tf.Tensor],
     input_shape: tuple[int, int],
     calibration: np.ndarray | None,
-    activation: np.dtype = INT8,
+    activation: np.dtype = INT8_ACTIVATIONS,
     tracked: tf.Module | None = None,
 ) -> Converted:
     """A model of batch one with int8 weights.
