@@ -168,9 +168,6 @@ class AlignedOps(FakeQuantOps):
         return Grid(scale=tf.cast(tf.maximum(-low, high) / self.format.highest, tf.float32), **bounds)
 
     def rounded(self, role: str, value: tf.Tensor, fixed: tuple[float, float] | None = None) -> FakeQuantized:
-        if fixed is not None and not self.format.symmetric:
-            # On a power of two from TANH or LOGISTIC this operator rounds as `on_grid` does, and is one.
-            return FakeQuantOps.rounded(self, role, value, fixed)
         RangeObserver.rounded(self, role, value, fixed)
         grid = self.grid(role, fixed)
         return FakeQuantized(tensor=on_grid(value, grid.scale, grid.low, grid.high), scale=grid.scale)
