@@ -22,9 +22,9 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from threadpoolctl import threadpool_limits
 
-from qcompare.graph import Graph
+from qcompare.core.graph import Graph
+from qcompare.engines.litert import KERNEL_SETS
 from qcompare.manual.executor import run
-from qcompare.tflite.interpreter import KERNEL_SETS
 from qcompare.tflite.schema import read
 
 CHUNKS = (64, 128, 256, 512, 1024, 2048, 4096)

@@ -43,17 +43,17 @@ def main(arguments: list[str] | None = None) -> int:
 def command(name: str, arguments: list[str]) -> int:
     """A command other than the main job."""
     if name == "audit":
-        from qcompare import audit
+        from qcompare.audit import compare as audit
 
         return audit.main(arguments)
-    from qcompare import probe
+    from qcompare.audit import probe
 
     return probe.main(arguments)
 
 
 def compare(arguments: list[str]) -> int:
     """The main job."""
-    from qcompare.config import OptionError
+    from qcompare.config.options import OptionError
 
     if {"-h", "--help"} & set(arguments):
         print(HELP + options_text())
@@ -67,7 +67,7 @@ def compare(arguments: list[str]) -> int:
         for item in overrides:
             if item.startswith("-"):
                 raise OptionError(f"{item}: no such flag; there are -m, -v and -h")
-        from qcompare.compose import job_overrides, request
+        from qcompare.config.compose import job_overrides, request
         from qcompare.data.file import DataFileError
 
         try:
@@ -82,18 +82,18 @@ def compare(arguments: list[str]) -> int:
     # A copy of the terminal: libraries are silenced on the original while trials run.
     console = Console(file=os.fdopen(os.dup(1), "w"))
     if sweeping:
-        from qcompare import multirun
+        from qcompare.pipeline import multirun
 
         return multirun.run(requests, console)
-    from qcompare import sweep
+    from qcompare.pipeline import sweep
 
     return sweep.run(requests[0], console)
 
 
 def options_text() -> str:
     """Every option with its choices or its meaning."""
-    from qcompare.compose import conf_directory
-    from qcompare.config import GROUPS, Config, Qat, Train
+    from qcompare.config.compose import conf_directory
+    from qcompare.config.options import GROUPS, Config, Qat, Train
 
     lines = [
         f"  {group:<24}{', '.join(sorted(path.stem for path in (conf_directory() / group).glob('*.yaml')))}"

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from qcompare.graph import Graph, Operator
-from tests.one_op import Builder
+from qcompare.core.graph import Graph, Operator
+from tests.audit.one_op import Builder
 
 STEPS = 5
 FEATURES = 7

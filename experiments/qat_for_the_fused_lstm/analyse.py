@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from qcompare.analysis.metrics import ERRORS_DTYPES
+from qcompare.analysis.figures import ERRORS_DTYPES
 from qcompare.analysis.statistics import STATISTICS, paired_difference, spread
 from qcompare.report.plots import COLOURS, MARKERS, STYLE, WIDTH, save_png
 from qcompare.report.tables import read_csv, write_csv

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from qcompare.analysis.metrics import ulp_distance
-from qcompare.graph import Graph, Quantization, Tensor
+from qcompare.analysis.figures import ulp_distance
+from qcompare.core.graph import Graph, Quantization, Tensor
 
 PARAMETERS_DTYPES = {
     "model": "str",

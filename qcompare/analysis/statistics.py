@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from qcompare.analysis.metrics import COMPARISON, FIGURES
+from qcompare.analysis.figures import COMPARISON, FIGURES
 
 CONFIDENCE = 0.95
 METRICS = tuple(figure for figure in FIGURES if figure != "n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qcompare.config import Data, DigitsData, FileData, SequenceSumData
+from qcompare.config.options import Data, DigitsData, FileData, SequenceSumData
 from qcompare.data.dataset import Dataset
 
 

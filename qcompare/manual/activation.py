@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.graph import Tensor
+from qcompare.core.graph import Tensor
 from qcompare.manual.call import Call, NotCoveredError
 from qcompare.manual.rounding import round_half_away
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.graph import Quantization, Tensor
+from qcompare.core.graph import Quantization, Tensor
 from qcompare.manual.rounding import round_half_away, saturate
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from qcompare.graph import Operator, Tensor
+from qcompare.core.graph import Operator, Tensor
 
 
 class NotCoveredError(NotImplementedError):

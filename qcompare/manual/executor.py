@@ -12,11 +12,11 @@ from typing import Literal
 
 import numpy as np
 
-from qcompare.graph import Graph, Operator, Tensor
+from qcompare.core.graph import Graph, Operator, Tensor
+from qcompare.core.trace import Trace, trace_shape
 from qcompare.manual.arithmetic import ARITHMETICS, compute, compute_rule, rule_of
 from qcompare.manual.call import Call, NotCoveredError, Operand, Subgraph
 from qcompare.manual.ops import loop
-from qcompare.trace import Trace, trace_shape
 
 WORKING_BYTES = 32 << 20
 """What the activations of one chunk of samples may take, temporaries in float64 included."""

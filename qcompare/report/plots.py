@@ -24,7 +24,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from qcompare.report.files import write_whole
+from qcompare.core.files import write_whole
 
 WIDTH = 7.0
 STYLE = {

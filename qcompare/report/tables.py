@@ -11,7 +11,7 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from qcompare.report.files import write_whole
+from qcompare.core.files import write_whole
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

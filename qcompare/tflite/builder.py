@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qcompare.graph import Graph, Operator, Quantization, Tensor
+from qcompare.core.graph import Graph, Operator, Quantization, Tensor
 
 ABSENT = -1
 

@@ -10,7 +10,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from qcompare.graph import Graph, Operator, Quantization, Tensor
+from qcompare.core.graph import Graph, Operator, Quantization, Tensor
 
 DTYPES: dict[str, np.dtype] = {
     "FLOAT32": np.dtype(np.float32),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qcompare.config import DenseModel, LMUModel, LSTMModel, Model, SimpleRNNModel
+from qcompare.config.options import DenseModel, LMUModel, LSTMModel, Model, SimpleRNNModel
 from qcompare.data.dataset import Dataset
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import tensorflow as tf
 
-from qcompare.graph import Graph, Operator, Quantization, Tensor
+from qcompare.core.graph import Graph, Operator, Quantization, Tensor
 from qcompare.manual import executor
 from qcompare.manual.arithmetic import RULES
 from qcompare.manual.exact import EXACT32

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from qcompare.graph import Quantization
+from qcompare.core.graph import Quantization
 from qcompare.models.ops import GATES, Ops, Value
 from qcompare.training.gradients import clipped
 from qcompare.training.near_lstm import GateWeight, coarsened, exponent_of, near_lstm

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qcompare.graph import Quantization
+from qcompare.core.graph import Quantization
 from qcompare.training.fake_quant import weight_scale
 from qcompare.training.number_format import NumberFormat
 

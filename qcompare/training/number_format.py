@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qcompare.graph import Quantization
+from qcompare.core.graph import Quantization
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from qcompare.config import Qat, Quant
+from qcompare.config.options import Qat, Quant
+from qcompare.core.graph import Quantization
 from qcompare.data.dataset import Dataset
-from qcompare.graph import Quantization
 from qcompare.models.network import Architecture
 from qcompare.models.ops import GATES, Ops
 from qcompare.training.exact import ExactOps

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
-from qcompare.config import Qat, Quant
+from qcompare.config.options import Qat, Quant
 from qcompare.data.dataset import Dataset
 from qcompare.models.network import Architecture, dense_name
 from qcompare.training.fit import fit, outputs

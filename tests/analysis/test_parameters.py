@@ -11,7 +11,7 @@ from qcompare.analysis.parameters import (
     parameters_frame,
     weight_roles,
 )
-from qcompare.graph import Graph, Operator, Quantization, Tensor
+from qcompare.core.graph import Graph, Operator, Quantization, Tensor
 
 
 def scales(*values, zero_point=0):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qcompare.analysis.metrics import errors_frame
+from qcompare.analysis.figures import errors_frame
 from qcompare.analysis.statistics import METRICS, SUMMARY_COLUMNS, paired_difference, spread, summarise
 
 

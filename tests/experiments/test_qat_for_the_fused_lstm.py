@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from qcompare.analysis.metrics import Figures, errors_frame
+from qcompare.analysis.figures import Figures, errors_frame
 from qcompare.report.tables import write_csv
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "qat_for_the_fused_lstm" / "analyse.py"

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from qcompare.graph import Graph, Quantization, Tensor
-from tests.one_op import Builder, quantization
+from qcompare.core.graph import Graph, Quantization, Tensor
+from tests.audit.one_op import Builder, quantization
 
 INT8, INT16, INT32, INT64 = (np.dtype(name) for name in ("int8", "int16", "int32", "int64"))
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")

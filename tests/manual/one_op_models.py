@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from qcompare.graph import Graph
+from qcompare.core.graph import Graph
 from qcompare.manual.call import Call, Operand
 from qcompare.manual.ops.add import parameters, sum_double, sum_merged
 from qcompare.manual.rounding import double, f64, rne32, up
-from tests.one_op import Builder, random_scale, random_shape, random_zero_point
+from tests.audit.one_op import Builder, random_scale, random_shape, random_zero_point
 
 ACTIVATIONS = ("NONE", "RELU", "RELU6")
 

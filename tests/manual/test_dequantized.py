@@ -9,10 +9,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from qcompare.graph import Graph, Tensor
+from qcompare.core.graph import Graph, Tensor
 from qcompare.manual.executor import run
+from tests.audit.one_op import random_inputs
 from tests.manual.one_op_models import add, fully_connected, logistic, mul, relu, relu6, sub, tanh
-from tests.one_op import random_inputs
 
 
 def real(q: int, tensor: Tensor) -> Fraction:

@@ -10,8 +10,8 @@ import pytest
 
 from qcompare.manual.executor import run
 from qcompare.tflite.schema import read
+from tests.audit.one_op import RUNTIMES, random_inputs, run_litert, run_micro
 from tests.manual import converted
-from tests.one_op import RUNTIMES, random_inputs, run_litert, run_micro
 
 SAMPLES = 16
 MODELS: dict[str, Callable[[], bytes]] = {

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qcompare.graph import Graph, Operator
+from qcompare.core.graph import Graph, Operator
 from qcompare.manual.arithmetic import ARITHMETICS, KERNEL_SETS, OPS, TABLE
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import run, run_operator
+from tests.audit.one_op import Builder, random_inputs
 from tests.manual.one_op_models import add_large, fully_connected, lstm, tanh
-from tests.one_op import Builder, random_inputs
 
 
 def chain(width: int = 8, layers: int = 3) -> Graph:

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qcompare.graph import Graph
-from qcompare.inputs import random_inputs
+from qcompare.core.graph import Graph
+from qcompare.data.inputs import random_inputs
+from qcompare.engines import runtimes as runtime
 from qcompare.manual.arithmetic import ARITHMETICS, KERNEL_SETS
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import rule_for, run, run_operator
-from qcompare.tflite import runtime
 from qcompare.tflite.schema import read, write
+from tests.audit.one_op import Builder, run_runtime
 from tests.loops import counter, recurrent, shift_register
 from tests.manual.one_op_models import lstm
-from tests.one_op import Builder, run_runtime
 
 SAMPLES = 256
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qcompare.graph import Graph
+from qcompare.core.graph import Graph
 from qcompare.manual.executor import run
+from tests.audit.one_op import RUNTIMES, difference, random_inputs, run_runtime
 from tests.manual.one_op_models import GENERATORS
-from tests.one_op import RUNTIMES, difference, random_inputs, run_runtime
 
 DTYPES = dict.fromkeys(("UNIDIRECTIONAL_SEQUENCE_LSTM", "ADD ties", "TANH ties", "LOGISTIC ties"), ("int8",))
 CASES = [(name, dtype) for name in GENERATORS for dtype in DTYPES.get(name, ("int8", "int16"))]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qcompare.graph import Graph
+from qcompare.core.graph import Graph
 from qcompare.manual.executor import run
 from qcompare.manual.rounding import double
-from tests.one_op import RUNTIMES, Builder, difference, random_scale, random_zero_point
+from tests.audit.one_op import RUNTIMES, Builder, difference, random_scale, random_zero_point
 
 
 @pytest.mark.parametrize("kernel_set", RUNTIMES)

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 
-from qcompare.analysis.metrics import Figures, errors_frame
+from qcompare.analysis.figures import Figures, errors_frame
 from qcompare.analysis.statistics import summarise
 from qcompare.report.plots import COLOURS, MARKERS, against_labels, error_histograms, over_seeds, save_png, scatter
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from qcompare.analysis.metrics import ERRORS_DTYPES, errors_frame
+from qcompare.analysis.figures import ERRORS_DTYPES, errors_frame
 from qcompare.analysis.statistics import summarise
-from qcompare.report.files import write_whole
+from qcompare.core.files import write_whole
 from qcompare.report.tables import labels_table, read_csv, summary_table, write_csv
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from qcompare.graph import Graph, Operator, Quantization, Tensor
+from qcompare.core.graph import Graph, Operator, Quantization, Tensor
 
 
 def per_tensor(scale, zero_point=0):

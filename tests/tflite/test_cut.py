@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from qcompare.inputs import random_inputs
-from qcompare.one_op import cases
-from qcompare.tflite import interpreter
+from qcompare.audit.one_op import cases
+from qcompare.data.inputs import random_inputs
+from qcompare.engines import litert as interpreter
 from qcompare.tflite.cut import cut
 from qcompare.tflite.schema import read, write
-from tests.audited import dense_tanh_mul
+from tests.audit.models import dense_tanh_mul
 from tests.loops import recurrent
 
 

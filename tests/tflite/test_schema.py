@@ -7,8 +7,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as flat
 from ai_edge_litert.interpreter import Interpreter
 
-from qcompare.graph import Quantization
-from qcompare.one_op import cases
+from qcompare.audit.one_op import cases
+from qcompare.core.graph import Quantization
 from qcompare.tflite import schema
 from qcompare.tflite.schema import NotAModelError, pack, read, unpack, write
 from tests.loops import recurrent

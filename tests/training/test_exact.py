@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from qcompare.analysis.metrics import grid_of, to_integers
+from qcompare.analysis.figures import grid_of, to_integers
+from qcompare.engines import runtimes as runtime
+from qcompare.export import written as deploy
 from qcompare.manual.arithmetic import KERNEL_SETS
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import LSTMCell
 from qcompare.models.network import Architecture, Cell
 from qcompare.models.ops import Ops
 from qcompare.models.simple_rnn import SimpleRNNCell
-from qcompare.tflite import runtime, schema
-from qcompare.training import deploy, export, fixed_point
+from qcompare.routes import export
+from qcompare.tflite import schema
+from qcompare.training import fixed_point
 from qcompare.training.exact import CHUNK, ExactOps, Integers, lstm_kernels, product
 from qcompare.training.fake_quant import AlignedOps
 from qcompare.training.qat import TrainedQat, calibrate

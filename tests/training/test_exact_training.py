@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from qcompare.analysis.metrics import grid_of, to_integers
-from qcompare.config import Qat, Quant
+from qcompare.analysis.figures import grid_of, to_integers
+from qcompare.config.options import Qat, Quant
+from qcompare.core.graph import Graph
 from qcompare.data.dataset import Dataset
 from qcompare.data.sequence_sum import sequences
-from qcompare.graph import Graph
+from qcompare.engines import runtimes as runtime
 from qcompare.manual import executor
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture, Cell
 from qcompare.models.simple_rnn import SimpleRNNCell
-from qcompare.tflite import runtime, schema
-from qcompare.training import export, fit, qat
+from qcompare.routes import export
+from qcompare.tflite import schema
+from qcompare.training import fit, qat
 from qcompare.training.exact import ExactOps, Integers
 from qcompare.training.qat import TrainedQat
 

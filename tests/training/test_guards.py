@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qcompare.graph import Quantization
+from qcompare.core.graph import Quantization
+from qcompare.export import written as deploy
 from qcompare.models.lstm import LSTMCell
 from qcompare.models.network import Architecture
-from qcompare.tflite import convert, schema
-from qcompare.training import deploy, guards
+from qcompare.tflite import converter as convert
+from qcompare.tflite import schema
+from qcompare.training import guards
 from qcompare.training.qat import TrainedQat, calibrate
 from tests.training.random_networks import Network, fused_network
 

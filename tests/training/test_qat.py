@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from qcompare.config import LMUModel, LSTMModel, Qat, Quant, SimpleRNNModel
+from qcompare.config.options import LMUModel, LSTMModel, Qat, Quant, SimpleRNNModel
 from qcompare.data.dataset import assemble
 from qcompare.data.sequence_sum import sequences
 from qcompare.models.lmu import LMUCell

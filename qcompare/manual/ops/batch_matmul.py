@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.graph import Quantization
+from qcompare.core.graph import Quantization
 from qcompare.manual.call import Call, NotCoveredError, Op, Operand, Outputs, align
 from qcompare.manual.exact import matmul
 from qcompare.manual.hybrid import Rounding, asymmetric, asymmetric_even, rounded, symmetric

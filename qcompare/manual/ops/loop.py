@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qcompare.graph import Quantization
+from qcompare.core.graph import Quantization
 from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, Subgraph
 from qcompare.manual.ops.movement import sampled
 

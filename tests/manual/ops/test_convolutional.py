@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 import pytest
 
-from qcompare.graph import Graph
+from qcompare.core.graph import Graph
 from qcompare.manual.arithmetic import KERNEL_SETS
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import run
+from tests.audit.one_op import difference, random_inputs, run_runtime
 from tests.manual import convolutional_models as models
 from tests.manual.convolutional_models import INT8, INT16, INT32, INT64
-from tests.one_op import difference, random_inputs, run_runtime
 
 Draw = Callable[[np.random.Generator], Graph]
 

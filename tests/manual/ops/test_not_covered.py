@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qcompare.graph import Graph
+from qcompare.core.graph import Graph
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import run
+from tests.audit.one_op import random_inputs
 from tests.manual import convolutional_models as models
 from tests.manual.convolutional_models import INT8, INT16, INT32
-from tests.one_op import random_inputs
 
 
 def with_options(graph: Graph, options: Mapping[str, Any]) -> Graph:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qcompare.graph import Graph
+from qcompare.core.graph import Graph
 from qcompare.manual.executor import run
+from tests.audit.one_op import run_runtime
 from tests.manual.ops.test_convolutional import CASES, inputs_of
-from tests.one_op import run_runtime
 
 MODELS = 400
 

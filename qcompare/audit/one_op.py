@@ -1,0 +1,515 @@
+"""Models of one operator with scales that let rounding rules differ.
+
+Rules differ where a result falls half-way between two integers, or so close to it that the last bit of a multiplier
+decides. Scales drawn at random hardly ever do that; `Scales` draws them so that they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from qcompare.core.graph import Graph, Operator, Quantization, Tensor
+
+Draw = Callable[[np.random.Generator], Graph]
+
+INT8, INT16, INT32, INT64 = (np.dtype(name) for name in ("int8", "int16", "int32", "int64"))
+FLOAT32 = np.dtype(np.float32)
+KINDS = ("near", "ties", "small", "plain")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """One operator in one choice of dtypes and granularity.
+
+    dtype: the dtypes that its variant names, such as `int16, int64 bias`.
+    granularity: `tensor` or `channel` for an operator with weights, else nothing.
+    draw: a model of this case, another for each state of the generator.
+    """
+
+    op: str
+    dtype: str
+    granularity: str = ""
+    draw: Draw
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Side:
+    """One tensor of the operator. scale: a number, or an array for one a channel along axis."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    scale: Any = None
+    zero_point: int = 0
+    axis: int = 0
+    data: np.ndarray | None = None
+    variable: bool = False
+
+
+def activation(
+    shape: Sequence[int], dtype: Any, scale: Any = None, zero_point: int = 0, variable: bool = False
+) -> Side:
+    return Side(shape=tuple(shape), dtype=np.dtype(dtype), scale=scale, zero_point=zero_point, variable=variable)
+
+
+def constant(data: np.ndarray, scale: Any = None, axis: int = 0) -> Side:
+    return Side(shape=data.shape, dtype=data.dtype, scale=scale, axis=axis, data=data)
+
+
+def numbers(*values: int) -> Side:
+    """A constant that says how, such as axes or a shape."""
+    return constant(np.array(values, np.int32))
+
+
+def one_op(
+    name: str,
+    inputs: Sequence[Side | None],
+    outputs: Sequence[Side],
+    options: Mapping[str, Any] | None = None,
+    options_type: str = "",
+    version: int = 1,
+    intermediates: Sequence[Side] = (),
+) -> Graph:
+    """The graph of one operator; its inputs that are neither constants nor variables are the graph's."""
+    sides = [*(side for side in inputs if side is not None), *outputs, *intermediates]
+    tensors = tuple(_tensor(index, side) for index, side in enumerate(sides))
+    numbered = iter(range(len(sides)))
+    into = tuple(-1 if side is None else next(numbered) for side in inputs)
+    out_of = tuple(next(numbered) for _ in outputs)
+    operator = Operator(
+        index=0,
+        name=name,
+        inputs=into,
+        outputs=out_of,
+        intermediates=tuple(numbered),
+        options=options or {},
+        options_type=options_type,
+        version=version,
+    )
+    outside = tuple(i for i in into if i >= 0 and tensors[i].data is None and not tensors[i].variable)
+    return Graph(tensors=tensors, operators=(operator,), inputs=outside, outputs=out_of)
+
+
+def _tensor(index: int, side: Side) -> Tensor:
+    quantization = None
+    if side.scale is not None:
+        scale = np.atleast_1d(np.asarray(side.scale, np.float32))
+        zero_point = np.full(scale.shape, side.zero_point, np.int64)
+        quantization = Quantization(scale=scale, zero_point=zero_point, axis=side.axis)
+    return Tensor(
+        index=index,
+        name=f"t{index}",
+        shape=side.shape,
+        dtype=side.dtype,
+        quantization=quantization,
+        data=side.data,
+        variable=side.variable,
+    )
+
+
+class Scales:
+    """Draws the scales of one model.
+
+    `ties`: powers of two, so that many results are half-way. `small`: small multiples of powers of two, so that
+    intermediate roundings are half-way as well. `near`: of any size, but each output's in a simple ratio to what goes
+    in, so that the multiplier's last bit decides. `plain`: of any size.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.kind = str(rng.choice(KINDS, p=[0.25, 0.2, 0.45, 0.1]))
+
+    def near(self, scale: float) -> np.float32:
+        """One within a factor of two of the one asked for."""
+        scale = scale * float(np.exp(self.rng.uniform(-0.6, 0.6)))
+        power = float(2.0 ** np.floor(np.log2(scale)))
+        if self.kind == "ties":
+            return np.float32(power)
+        if self.kind == "small":
+            return np.float32(power * self.rng.integers(4, 8) / 4)
+        return np.float32(scale)
+
+    def output(self, product: float, size: float) -> np.float32:
+        """One about as large as size, for results that are integers times product."""
+        if self.kind != "near":
+            return self.near(size)
+        ratio = float(self.near(size)) / product
+        return np.float32(product * 2.0 ** np.round(np.log2(ratio)) * self.rng.choice([4, 4, 5, 7]) / 4)
+
+
+def zero(dtype: np.dtype, at: int) -> int:
+    """A zero point: as asked for in int8, none in int16."""
+    return at if dtype == INT8 else 0
+
+
+def unit(dtype: np.dtype) -> np.float32:
+    """What makes a scale meant for int8 span the same reals in int16."""
+    return np.float32(1 if dtype == INT8 else 1 / 256)
+
+
+def spread(*dtypes: np.dtype) -> float:
+    """How many output integers' worth of product one product of full-range integers is: in both dtypes about a third of
+    the output's range is the deviation. The first dtype is also the output's."""
+    deviation = np.prod([0.58 * np.iinfo(dtype).max for dtype in dtypes])
+    return float(deviation / (0.35 * np.iinfo(dtypes[0]).max))
+
+
+def weights(
+    rng: np.random.Generator, draw: Scales, shape: Sequence[int], axis: int, granularity: str
+) -> tuple[Side, np.ndarray]:
+    """A constant int8 filter and its scales, in simple ratios to each other."""
+    count = shape[axis] if granularity == "channel" else 1
+    scales = draw.near(0.0113) * rng.choice([4, 5, 6, 7, 8], count).astype(np.float32) / np.float32(4)
+    data = rng.integers(-127, 128, shape).astype(np.int8)
+    return constant(data, scales, axis if count > 1 else 0), scales
+
+
+def bias_of(rng: np.random.Generator, dtype: np.dtype | None, scale: np.ndarray, channels: int) -> Side | None:
+    return None if dtype is None else constant(rng.integers(-3000, 3000, channels).astype(dtype), scale)
+
+
+def fully_connected(rng: np.random.Generator, dtype: np.dtype, bias: np.dtype | None, granularity: str) -> Graph:
+    draw, features, units = Scales(rng), 24, 36
+    x = draw.near(0.0237) * unit(dtype)
+    w, scales = weights(rng, draw, (units, features), 0, granularity)
+    step = float(x * scales[0])
+    y = draw.output(step, step * np.sqrt(features) * spread(dtype, INT8))
+    options: dict[str, Any] = {"fused_activation_function": "NONE", "keep_num_dims": False}
+    if dtype == INT16 and bias is not None:
+        options["quantized_bias_type"] = bias.name.upper()
+    return one_op(
+        "FULLY_CONNECTED",
+        [activation((1, features), dtype, x, zero(dtype, -7)), w, bias_of(rng, bias, x * scales, units)],
+        [activation((1, units), dtype, y, zero(dtype, 5))],
+        options,
+        "FullyConnectedOptions",
+        4 if dtype == INT8 else 9,
+    )
+
+
+def convolution(rng: np.random.Generator, name: str, dtype: np.dtype, bias: np.dtype, granularity: str) -> Graph:
+    draw, depthwise, depth = Scales(rng), name == "DEPTHWISE_CONV_2D", 10
+    channels, terms = (depth, 9) if depthwise else (12, 9 * depth)
+    x = draw.near(0.0237) * unit(dtype)
+    shape = (1, 3, 3, channels) if depthwise else (channels, 3, 3, depth)
+    w, scales = weights(rng, draw, shape, 3 if depthwise else 0, granularity)
+    step = float(x * scales[0])
+    y = draw.output(step, step * np.sqrt(terms) * spread(dtype, INT8))
+    options: dict[str, Any] = {"padding": "SAME", "stride_h": 1, "stride_w": 1, "fused_activation_function": "NONE"}
+    options |= {"dilation_h_factor": 1, "dilation_w_factor": 1}
+    if depthwise:
+        options["depth_multiplier"] = 1
+    elif dtype == INT16:
+        options["quantized_bias_type"] = bias.name.upper()
+    return one_op(
+        name,
+        [activation((1, 5, 4, depth), dtype, x, zero(dtype, -7)), w, bias_of(rng, bias, x * scales, channels)],
+        [activation((1, 5, 4, channels), dtype, y, zero(dtype, 5))],
+        options,
+        "DepthwiseConv2DOptions" if depthwise else "Conv2DOptions",
+        3,
+    )
+
+
+def batch_matmul(rng: np.random.Generator, left: np.dtype, right: np.dtype) -> Graph:
+    draw = Scales(rng)
+    a, b = draw.near(0.0237) * unit(left), draw.near(0.0237) * unit(right)
+    y = draw.output(float(a * b), float(a * b) * np.sqrt(17) * spread(left, right))
+    return one_op(
+        "BATCH_MATMUL",
+        [activation((1, 6, 17), left, a, zero(left, -7)), activation((1, 17, 9), right, b)],
+        [activation((1, 6, 9), left, y, zero(left, 5))],
+        {"adj_x": False, "adj_y": False},
+        "BatchMatMulOptions",
+        3 if left == INT16 else 2,
+    )
+
+
+def elementwise(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
+    """ADD, SUB and MUL of whole vectors of sixteen and a rest, by as many or by a single number."""
+    draw, shape = Scales(rng), (1, 139)
+    other = shape if rng.random() < 0.7 else (1, 1)
+    a, b = draw.near(0.031) * unit(dtype), draw.near(0.0153) * unit(dtype)
+    if name == "MUL":
+        y = draw.output(float(a * b), float(a * b) * spread(dtype, dtype))
+    else:
+        y = draw.output(float(a), float(a) * 1.4)
+    options: dict[str, Any] = {"fused_activation_function": "NONE"}
+    options |= {} if name == "MUL" else {"pot_scale_int16": False}
+    sides = [activation(shape, dtype, a, zero(dtype, -7)), activation(other, dtype, b, zero(dtype, 11))]
+    output = activation(shape, dtype, y, zero(dtype, 5))
+    return one_op(name, sides, [output], options, f"{name.capitalize()}Options", 2)
+
+
+def unary(
+    name: str, dtype: np.dtype, scale: Any, out: np.dtype, out_scale: Any, out_zero: int, *, size: int = 43
+) -> Graph:
+    """An operator on one tensor, without options; from a zero point of 3 where the dtype has one."""
+    x = activation((1, size), dtype, scale, zero(dtype, 3))
+    return one_op(name, [x], [activation((1, size), out, out_scale, out_zero)], version=2)
+
+
+INVERSES: Mapping[str, tuple[Callable[[float], float], float, int]] = {
+    "TANH": (np.arctanh, 2.0**-7, 0),
+    "LOGISTIC": (lambda y: float(np.log(y / (1 - y))), 2.0**-8, -128),
+}
+"""Function -> its inverse, and the scale and zero point that its int8 output has to have."""
+
+
+def function8(rng: np.random.Generator, name: str) -> Graph:
+    """TANH or LOGISTIC in int8, at a scale that puts one of the 256 results next to a half."""
+    inverse, scale, zero_point = INVERSES[name]
+    half = (int(rng.integers(64, 127)) + 0.5) * scale if name == "TANH" else (int(rng.integers(129, 255)) + 0.5) * scale
+    return unary(name, INT8, inverse(half) / int(rng.integers(20, 124)), INT8, scale, zero_point, size=256)
+
+
+def function16(rng: np.random.Generator, name: str, power_of_two: bool) -> Graph:
+    """TANH or LOGISTIC in int16; 2^-12 takes the path for powers of two."""
+    scale = 2.0**-12 if power_of_two else float(rng.uniform(2.0**-15, 2.0**-11))
+    return unary(name, INT16, scale, INT16, 2.0**-15, 0, size=512)
+
+
+def rescale(rng: np.random.Generator, name: str, dtype: np.dtype, out: np.dtype) -> Graph:
+    """QUANTIZE between integers, RELU, RELU6."""
+    draw = Scales(rng)
+    x = draw.near(0.0237) * unit(dtype)
+    y = draw.output(float(x), float(x) * 2 * float(unit(out) / unit(dtype)))
+    return unary(name, dtype, x, out, y, zero(out, -9))
+
+
+def quantize(rng: np.random.Generator, out: np.dtype) -> Graph:
+    return unary("QUANTIZE", FLOAT32, None, out, Scales(rng).near(0.0237) * unit(out), zero(out, 5))
+
+
+def dequantize(rng: np.random.Generator, dtype: np.dtype) -> Graph:
+    return unary("DEQUANTIZE", dtype, Scales(rng).near(0.0237), FLOAT32, None, 0)
+
+
+def softmax(rng: np.random.Generator, dtype: np.dtype, out: np.dtype) -> Graph:
+    outputs = {(INT8, INT8): (2.0**-8, -128), (INT8, INT16): (2.0**-16, -32768), (INT16, INT16): (2.0**-15, 0)}
+    return one_op(
+        "SOFTMAX",
+        [activation((1, 30, 11), dtype, Scales(rng).near(0.0137) * unit(dtype), zero(dtype, 3))],
+        [activation((1, 30, 11), out, *outputs[dtype, out])],
+        {"beta": 1.0},
+        "SoftmaxOptions",
+    )
+
+
+def reduction(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
+    """Over height and width, or over the last dimension."""
+    draw, shape = Scales(rng), (1, 5, 4, 9)
+    axes = (1, 2) if rng.random() < 0.5 else (3,)
+    count = int(np.prod([shape[axis] for axis in axes]))
+    x = draw.near(0.0237) * unit(dtype)
+    total = float(x) if name == "SUM" else float(x) / count
+    y = draw.output(total, total * np.sqrt(count))
+    output = tuple(1 if axis in axes else size for axis, size in enumerate(shape))
+    return one_op(
+        name,
+        [activation(shape, dtype, x, zero(dtype, -7)), numbers(*axes)],
+        [activation(output, dtype, y, zero(dtype, 5))],
+        {"keep_dims": True},
+        "ReducerOptions",
+        2,
+    )
+
+
+def pooling(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
+    # At 4 and 12 the bound 6 of RELU6 is half-way between two integers.
+    scale = float(rng.choice([4.0, 12.0, 0.0237]))
+    same = activation((1, 6, 7, 9), dtype, scale, zero(dtype, -7))
+    options = {"padding": "VALID", "stride_h": 2, "stride_w": 2, "filter_height": 2, "filter_width": 3}
+    return one_op(
+        name,
+        [same],
+        [activation((1, 3, 3, 9), dtype, scale, zero(dtype, -7))],
+        options | {"fused_activation_function": "RELU6"},
+        "Pool2DOptions",
+        2,
+    )
+
+
+def svdf(rng: np.random.Generator, state: np.dtype) -> Graph:
+    draw, features, units, rank, memory = Scales(rng), 12, 40, 2, 6
+    filters, limits = units * rank, np.iinfo(state)
+    x, feature = draw.near(0.0237), draw.near(0.0113)
+    time = draw.near(3.1e-4 if state == INT16 else 0.0113)
+    into = draw.output(
+        float(x * feature), float(x * feature) * np.sqrt(features) * spread(state, INT8) * 74 / limits.max
+    )
+    y = draw.output(
+        float(into * time), float(into * time) * np.sqrt(rank) * 0.58 * limits.max * spread(INT8, state) / 74
+    )
+    return one_op(
+        "SVDF",
+        [
+            activation((1, features), INT8, x, -7),
+            constant(rng.integers(-127, 128, (filters, features)).astype(np.int8), feature),
+            constant(rng.integers(limits.min, limits.max, (filters, memory)).astype(state), time),
+            constant(rng.integers(-2000, 2000, units).astype(np.int32), into * time),
+            activation((1, memory * filters), state, into, variable=True),
+        ],
+        [activation((1, units), INT8, y, 5)],
+        {"rank": rank, "fused_activation_function": "RELU"},
+        "SVDFOptions",
+        3,
+    )
+
+
+def lstm(rng: np.random.Generator) -> Graph:
+    draw, steps, features, units = Scales(rng), 4, 9, 11
+    x, h = draw.near(0.0237), draw.near(0.0071)
+    w_x, w_h = ([draw.near(scale) for _ in range(4)] for scale in (0.0083, 0.0067))
+    sides: list[Side | None] = [activation((1, steps, features), INT8, x, -7)]
+    for size, scales in ((features, w_x), (units, w_h)):
+        sides += [constant(rng.integers(-127, 128, (units, size)).astype(np.int8), scale) for scale in scales]
+    sides += [None] * 3
+    sides += [constant(rng.integers(-2000, 2000, units).astype(np.int32), x * scale) for scale in w_x]
+    sides += [None] * 2
+    sides.append(activation((1, units), INT8, h, 5, variable=True))
+    sides.append(activation((1, units), INT16, 2.0**-11, variable=True))
+    sides += [None] * 4
+    return one_op(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        sides,
+        [activation((1, steps, units), INT8, h, 5)],
+        {
+            "fused_activation_function": "TANH",
+            "cell_clip": 10.0,
+            "proj_clip": 0.0,
+            "time_major": False,
+            "asymmetric_quantize_inputs": False,
+            "diagonal_recurrent_tensors": False,
+        },
+        "UnidirectionalSequenceLSTMOptions",
+        3,
+        [*(activation((0,), INT16, 2.0**-12) for _ in range(4)), activation((0,), INT8, h, 5)],
+    )
+
+
+def movement(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
+    """Operators that move integers and keep scale and zero point."""
+    scale, zero_point = Scales(rng).near(0.0237), zero(dtype, -7)
+
+    def moved(*shape: int) -> Side:
+        return activation(shape, dtype, scale, zero_point)
+
+    filling = constant(np.array([37], dtype), scale)
+    filling = Side(shape=(1,), dtype=dtype, scale=scale, zero_point=zero_point, data=filling.data)
+    sides: dict[str, tuple[list[Side | None], list[Side], dict[str, Any], str]] = {
+        "RESHAPE": ([moved(1, 6, 4), numbers(1, 24)], [moved(1, 24)], {"new_shape": [1, 24]}, "ReshapeOptions"),
+        "TRANSPOSE": ([moved(1, 6, 4), numbers(0, 2, 1)], [moved(1, 4, 6)], {}, "TransposeOptions"),
+        "PACK": ([moved(1, 6)] * 3, [moved(1, 3, 6)], {"values_count": 3, "axis": 1}, "PackOptions"),
+        "UNPACK": ([moved(1, 3, 6)], [moved(1, 6)] * 3, {"num": 3, "axis": 1}, "UnpackOptions"),
+        "SPLIT": ([numbers(1), moved(1, 6)], [moved(1, 2)] * 3, {"num_splits": 3}, "SplitOptions"),
+        "SPLIT_V": (
+            [moved(1, 6), numbers(1, 2, 3), numbers(1)],
+            [moved(1, 1), moved(1, 2), moved(1, 3)],
+            {"num_splits": 3},
+            "SplitVOptions",
+        ),
+        "CONCATENATION": (
+            [moved(1, 6), moved(1, 3)],
+            [moved(1, 9)],
+            {"axis": 1, "fused_activation_function": "NONE"},
+            "ConcatenationOptions",
+        ),
+        "SLICE": ([moved(1, 6, 4), numbers(0, 2, 1), numbers(1, 3, 2)], [moved(1, 3, 2)], {}, "SliceOptions"),
+        "STRIDED_SLICE": (
+            [moved(1, 6, 4), numbers(0, 1, 0), numbers(1, 6, 4), numbers(1, 2, 1)],
+            [moved(1, 3, 4)],
+            {"begin_mask": 0, "end_mask": 0, "shrink_axis_mask": 0},
+            "StridedSliceOptions",
+        ),
+        "GATHER": ([moved(1, 6, 4), numbers(5, 0, 3)], [moved(1, 3, 4)], {"axis": 1}, "GatherOptions"),
+        "PAD": (
+            [moved(1, 6, 4), constant(np.array([[0, 0], [1, 2], [0, 1]], np.int32))],
+            [moved(1, 9, 5)],
+            {},
+            "PadOptions",
+        ),
+        "PADV2": (
+            [moved(1, 6, 4), constant(np.array([[0, 0], [1, 2], [0, 1]], np.int32)), filling],
+            [moved(1, 9, 5)],
+            {},
+            "PadV2Options",
+        ),
+        "MAXIMUM": ([moved(1, 43), moved(1, 43)], [moved(1, 43)], {}, "MaximumMinimumOptions"),
+        "MINIMUM": ([moved(1, 43), moved(1, 43)], [moved(1, 43)], {}, "MaximumMinimumOptions"),
+    }
+    inputs, outputs, options, options_type = sides[name]
+    return one_op(name, inputs, outputs, options, options_type, 1 if name == "RESHAPE" else 2)
+
+
+MOVEMENT = (
+    "RESHAPE",
+    "TRANSPOSE",
+    "PACK",
+    "UNPACK",
+    "SPLIT",
+    "SPLIT_V",
+    "CONCATENATION",
+    "SLICE",
+    "STRIDED_SLICE",
+    "GATHER",
+    "PAD",
+    "PADV2",
+    "MAXIMUM",
+    "MINIMUM",
+)
+
+
+def cases() -> Iterator[Case]:
+    """Every case that can be probed, operators with weights first."""
+    biases = ((INT8, INT32, "int8"), (INT16, INT32, "int16, int32 bias"), (INT16, INT64, "int16, int64 bias"))
+    for granularity in ("tensor", "channel"):
+        for dtype, bias, label in (*biases, (INT16, None, "int16, no bias")):
+            build = partial(fully_connected, dtype=dtype, bias=bias, granularity=granularity)
+            yield Case(op="FULLY_CONNECTED", dtype=label, granularity=granularity, draw=build)
+    for name, some in (("CONV_2D", biases), ("DEPTHWISE_CONV_2D", (biases[0], biases[2]))):
+        for granularity in ("tensor", "channel"):
+            for dtype, bias, label in some:
+                conv = partial(convolution, name=name, dtype=dtype, bias=bias, granularity=granularity)
+                yield Case(op=name, dtype=label, granularity=granularity, draw=conv)
+    for left, right in ((INT8, INT8), (INT16, INT16), (INT16, INT8)):
+        yield Case(op="BATCH_MATMUL", dtype=f"{left}, {right}", draw=partial(batch_matmul, left=left, right=right))
+    yield Case(op="UNIDIRECTIONAL_SEQUENCE_LSTM", dtype="int8", draw=lstm)
+    for state in (INT16, INT8):
+        yield Case(op="SVDF", dtype=f"int8, {state} state", draw=partial(svdf, state=state))
+    for name in INVERSES:
+        yield Case(op=name, dtype="int8", draw=partial(function8, name=name))
+        yield Case(op=name, dtype="int16", draw=partial(function16, name=name, power_of_two=False))
+        yield Case(op=name, dtype="int16, 2^-12", draw=partial(function16, name=name, power_of_two=True))
+    for dtype, out in ((INT8, INT8), (INT8, INT16), (INT16, INT16)):
+        yield Case(op="SOFTMAX", dtype=f"{dtype} to {out}", draw=partial(softmax, dtype=dtype, out=out))
+    for out in (INT8, INT16):
+        yield Case(op="QUANTIZE", dtype=f"float32 to {out}", draw=partial(quantize, out=out))
+    for dtype, out in product((INT8, INT16), repeat=2):
+        move = partial(rescale, name="QUANTIZE", dtype=dtype, out=out)
+        yield Case(op="QUANTIZE", dtype=f"{dtype} to {out}", draw=move)
+    for dtype in (INT8, INT16):
+        yield Case(op="DEQUANTIZE", dtype=dtype.name, draw=partial(dequantize, dtype=dtype))
+    for names, draw in BY_DTYPE:
+        for name in names:
+            for dtype in (INT8, INT16):
+                yield Case(op=name, dtype=dtype.name, draw=partial(draw, name=name, dtype=dtype))
+
+
+def relu(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
+    return rescale(rng, name, dtype, dtype)
+
+
+BY_DTYPE: tuple[tuple[Sequence[str], Callable[..., Graph]], ...] = (
+    (("ADD", "SUB", "MUL"), elementwise),
+    (("RELU", "RELU6"), relu),
+    (("MEAN", "SUM"), reduction),
+    (("AVERAGE_POOL_2D", "MAX_POOL_2D"), pooling),
+    (MOVEMENT, movement),
+)
+"""Operators of which int8 and int16 are the cases."""

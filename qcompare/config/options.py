@@ -1,0 +1,364 @@
+"""Every option: its type, its bounds and the text of its error. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from qcompare.config import seeds
+
+
+class OptionError(ValueError):
+    """A request that cannot be met; the message is one line that names the option and what would be right."""
+
+
+Reader = Callable[[str, Any], Any]
+
+
+def option(read: Reader, text: str) -> Any:
+    """A field of a configuration. read: (name, value) -> value, or OptionError. text: for --help."""
+    return field(metadata={"read": read, "text": text})
+
+
+def whole(low: int, high: int) -> Reader:
+    """A whole number from low to high."""
+
+    def read(name: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise OptionError(f"{name}={_shown(value)}: must be a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+def real(low: float, high: float) -> Reader:
+    """A number greater than low and up to high."""
+
+    def read(name: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low < value <= high:
+            raise OptionError(f"{name}={_shown(value)}: must be a number greater than {low:g}, at most {high:g}")
+        return float(value)
+
+    return read
+
+
+def one_of(*choices: str) -> Reader:
+    """One of a few words."""
+
+    def read(name: str, value: Any) -> str:
+        if value not in choices:
+            raise OptionError(f"{name}={_shown(value)}: must be {alternatives(choices)}")
+        return str(value)
+
+    return read
+
+
+def widths(least: int) -> Reader:
+    """A layer's width or a list of them, at least so many, as a tuple."""
+
+    def read(name: str, value: Any) -> tuple[int, ...]:
+        listed = value if isinstance(value, list) else [value]
+        sizes = all(isinstance(width, int) and not isinstance(width, bool) and 1 <= width <= 4096 for width in listed)
+        if not sizes or len(listed) < least:
+            raise OptionError(f"{name}={_shown(value)}: must be a width from 1 to 4096 or a list such as [64,32]")
+        return tuple(listed)
+
+    return read
+
+
+def theta(name: str, value: Any) -> float | None:
+    """`auto` (None: the number of steps) or a positive number of steps."""
+    if value == "auto":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise OptionError(f"{name}={_shown(value)}: must be a positive number of steps, or auto for all of them")
+    return float(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise OptionError(f"{name}={_shown(value)}: must be true or false")
+    return value
+
+
+def path(name: str, value: Any) -> Path:
+    if not isinstance(value, str) or not value:
+        raise OptionError(f"{name}={_shown(value)}: must be a path")
+    return Path(value)
+
+
+def seed_set(name: str, value: Any) -> tuple[int, ...]:
+    try:
+        return seeds.parse(value)
+    except ValueError as error:
+        raise OptionError(str(error)) from error
+
+
+def worker_count(name: str, value: Any) -> int:
+    """`auto`: the cores this process may use."""
+    if value == "auto":
+        return len(os.sched_getaffinity(0))
+    return int(whole(1, 256)(name, value) if isinstance(value, int) else _no_workers(name, value))
+
+
+def _no_workers(name: str, value: Any) -> int:
+    raise OptionError(f"{name}={_shown(value)}: must be auto or a whole number from 1 to 256")
+
+
+ACTIVATION = one_of("relu", "tanh", "sigmoid", "linear")
+UNROLLED = "unrolled: operators for every step"
+LOOP = "loop: one step in a WHILE"
+RETURN_SEQUENCES = "the head reads the output of every step, side by side, in place of the last one"
+
+
+def no_fused(name: str, value: Any) -> str:
+    """Recurrent layers other than LSTM have no operator of their own."""
+    if value == "fused":
+        raise OptionError(f"{name}=fused: only model=lstm has a fused operator; {name} must be unrolled or loop")
+    return str(one_of("unrolled", "loop")(name, value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseModel:
+    """Dense layers on the flattened input."""
+
+    name: str = option(one_of("dense"), "")
+    units: tuple[int, ...] = option(widths(0), "widths of the hidden layers")
+    activation: str = option(ACTIVATION, "relu, tanh, sigmoid or linear")
+
+    @property
+    def lowering(self) -> str:
+        """Dense layers lower in one way only."""
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimpleRNNModel:
+    """Keras's SimpleRNN, then dense layers."""
+
+    name: str = option(one_of("simple_rnn"), "")
+    units: tuple[int, ...] = option(widths(1), "width of the recurrent layer, or a list for a stack")
+    head: tuple[int, ...] = option(widths(0), "widths of relu layers between the recurrent layer and the output")
+    activation: str = option(ACTIVATION, "relu, tanh, sigmoid or linear")
+    return_sequences: bool = option(flag, RETURN_SEQUENCES)
+    lowering: str = option(no_fused, f"{UNROLLED}; {LOOP}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSTMModel:
+    """Keras's LSTM, then dense layers."""
+
+    name: str = option(one_of("lstm"), "")
+    units: tuple[int, ...] = option(widths(1), "width of the recurrent layer, or a list for a stack")
+    head: tuple[int, ...] = option(widths(0), "widths of relu layers between the recurrent layer and the output")
+    return_sequences: bool = option(flag, RETURN_SEQUENCES)
+    lowering: str = option(one_of("fused", "unrolled", "loop"), f"fused: one operator; {UNROLLED}; {LOOP}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LMUModel:
+    """Legendre Memory Unit, then dense layers."""
+
+    name: str = option(one_of("lmu"), "")
+    units: tuple[int, ...] = option(widths(1), "width of the hidden state, or a list for a stack")
+    head: tuple[int, ...] = option(widths(0), "widths of relu layers between the recurrent layer and the output")
+    order: int = option(whole(1, 1024), "Legendre coefficients of the memory")
+    theta: float | None = option(theta, "steps that the memory spans; auto: all of the sequence")
+    activation: str = option(ACTIVATION, "relu, tanh, sigmoid or linear")
+    return_sequences: bool = option(flag, RETURN_SEQUENCES)
+    lowering: str = option(no_fused, f"{UNROLLED}; {LOOP}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quant:
+    """The number format of the converted model."""
+
+    name: str = option(one_of("int8", "int16x8"), "")
+    simulate: str = option(
+        one_of("fake_quant", "exact", "mixed"),
+        "fake_quant; exact: in the kernels' integers; mixed: only evaluated in them",
+    )
+    kernels: str = option(one_of("reference", "optimized", "xnnpack", "micro"), "whose integers exact and mixed give")
+
+
+SPLIT_SEED = whole(0, seeds.LARGEST_SEED)
+TEST_SAMPLES_TEXT = "samples held back for the test"
+CALIBRATION_TEXT = "training samples that ranges are calibrated on"
+SPLIT_SEED_TEXT = "decides the split, apart from the trial's seed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitsData:
+    """1,797 images of scikit-learn: 8 rows of 8 (digits) or 64 permuted pixels (digit_pixels)."""
+
+    name: str = option(one_of("digits", "digit_pixels"), "")
+    test_samples: int = option(whole(1, 1700), TEST_SAMPLES_TEXT)
+    calibration_samples: int = option(whole(1, 10**6), CALIBRATION_TEXT)
+    split_seed: int = option(SPLIT_SEED, SPLIT_SEED_TEXT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceSumData:
+    """Random sequences and their sum."""
+
+    name: str = option(one_of("sequence_sum"), "")
+    samples: int = option(whole(10, 10**7), "sequences in all")
+    steps: int = option(whole(1, 1000), "time steps")
+    features: int = option(whole(1, 4096), "features of a step")
+    test_samples: int = option(whole(1, 10**7), TEST_SAMPLES_TEXT)
+    calibration_samples: int = option(whole(1, 10**6), CALIBRATION_TEXT)
+    split_seed: int = option(SPLIT_SEED, SPLIT_SEED_TEXT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileData:
+    """An .npz of your own with x_train, y_train, x_test, y_test."""
+
+    name: str = option(one_of("file"), "")
+    file: Path = option(path, "the .npz file")
+    calibration_samples: int = option(whole(1, 10**6), CALIBRATION_TEXT)
+    split_seed: int = option(SPLIT_SEED, SPLIT_SEED_TEXT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Training of the float model (Adam, cosine decay)."""
+
+    epochs: int = option(whole(1, 100_000), "passes over the training set")
+    batch_size: int = option(whole(1, 1_000_000), "samples a step")
+    learning_rate: float = option(real(0, 10), "at the start; it decays to zero")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Qat:
+    """Quantization-aware fine-tuning from the float weights."""
+
+    scheme: str = option(one_of("aligned", "tfmot"), "aligned: what the kernels round; tfmot: dense models only")
+    epochs: int = option(whole(1, 100_000), "passes over the training set")
+    learning_rate: float = option(real(0, 10), "at the start; it decays to zero")
+    range_momentum: float = option(real(0, 1), "share that a range keeps of itself at each step")
+
+
+Model = DenseModel | SimpleRNNModel | LSTMModel | LMUModel
+Data = DigitsData | SequenceSumData | FileData
+
+GROUPS: dict[str, dict[str, Any]] = {
+    "model": {"dense": DenseModel, "simple_rnn": SimpleRNNModel, "lstm": LSTMModel, "lmu": LMUModel},
+    "quant": {"int8": Quant, "int16x8": Quant},
+    "data": {"digits": DigitsData, "digit_pixels": DigitsData, "sequence_sum": SequenceSumData, "file": FileData},
+}
+"""Option that chooses -> choice -> the options that come with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A whole request."""
+
+    model: Model
+    quant: Quant
+    data: Data
+    train: Train
+    qat: Qat
+    seed: tuple[int, ...] = option(seed_set, "7, 0..9 (both ends in) or [0,3,5]")
+    workers: int = option(worker_count, "trials at a time; auto: one for each core")
+    outputs: Path = option(path, "the folder that results go to")
+    verbose: bool = option(flag, "show the libraries' logs (-v)")
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """Ways to the int8 model, in the order of the rows."""
+        return ("ptq", "qat")
+
+
+def read(values: Mapping[str, Any]) -> Config:
+    """The composed configuration, checked. values: nested plain data. Raises OptionError."""
+    config = parse(values)
+    _check_together(config)
+    return config
+
+
+def parse(values: Mapping[str, Any]) -> Config:
+    """The composed configuration, each option checked by itself. values: nested plain data. Raises OptionError."""
+    parts = {name: _chosen(name, values.get(name)) for name in GROUPS}
+    sections = {"train": _section(Train, "train", values.get("train")), "qat": _section(Qat, "qat", values.get("qat"))}
+    scalars = {
+        item.name: item.metadata["read"](item.name, values.get(item.name)) for item in fields(Config) if item.metadata
+    }
+    unknown = set(values) - {item.name for item in fields(Config)}
+    if unknown:
+        raise OptionError(f"{min(unknown)}: no such option; `python -m qcompare --help` lists them")
+    return Config(**parts, **sections, **scalars)
+
+
+def _chosen(group: str, node: Any) -> Any:
+    choices = GROUPS[group]
+    name = node.get("name") if isinstance(node, Mapping) else node
+    if not isinstance(name, str) or name not in choices:
+        raise OptionError(f"{group}={_shown(name)}: must be {alternatives(tuple(choices))}")
+    return _section(choices[name], group, node)
+
+
+def _section(kind: type, prefix: str, node: Any) -> Any:
+    if not isinstance(node, Mapping):
+        raise OptionError(f"{prefix}={_shown(node)}: set its options, such as {prefix}.{fields(kind)[0].name}=...")
+    known = [item.name for item in fields(kind)]
+    for name in node:
+        if name not in known:
+            listed = ", ".join(f"{prefix}.{item}" for item in known if item != "name")
+            raise OptionError(f"{prefix}.{name}: no such option here; there are {listed}")
+    values = {}
+    for item in fields(kind):
+        if node.get(item.name) == "???":
+            raise OptionError(f"{prefix}.{item.name}: missing; give {prefix}.{item.name}=..., {item.metadata['text']}")
+        values[item.name] = item.metadata["read"](f"{prefix}.{item.name}", node.get(item.name))
+    return kind(**values)
+
+
+def _check_together(config: Config) -> None:
+    if config.qat.scheme == "tfmot" and config.model.name != "dense":
+        raise OptionError(
+            f"qat.scheme=tfmot: tensorflow-model-optimization rejects recurrent layers; "
+            f"model={config.model.name} needs qat.scheme=aligned"
+        )
+    if config.qat.scheme == "tfmot" and config.quant.simulate != "fake_quant":
+        raise OptionError(
+            f"quant.simulate={config.quant.simulate}: tensorflow-model-optimization only fake-quantizes; "
+            "add qat.scheme=aligned"
+        )
+    if config.quant.name == "int16x8":
+        _check_int16x8(config)
+    if config.model.lowering == "loop" and getattr(config.model, "return_sequences", False):
+        raise OptionError(
+            "model.return_sequences=true: a loop keeps its last output only; it needs model.lowering=unrolled"
+            + (" or fused" if config.model.name == "lstm" else "")
+        )
+    if isinstance(config.data, SequenceSumData) and config.data.test_samples >= config.data.samples:
+        raise OptionError(
+            f"data.test_samples={config.data.test_samples}: must be less than data.samples={config.data.samples}"
+        )
+
+
+def _check_int16x8(config: Config) -> None:
+    if config.model.lowering not in ("", "unrolled"):
+        raise OptionError(
+            f"quant=int16x8: model.lowering={config.model.lowering} is int8 only; add model.lowering=unrolled"
+        )
+    if config.qat.scheme == "tfmot":
+        raise OptionError("quant=int16x8: tensorflow-model-optimization trains int8 only; add qat.scheme=aligned")
+    if config.quant.simulate != "fake_quant":
+        raise OptionError(f"quant.simulate={config.quant.simulate}: int8 only; quant=int16x8 needs fake_quant")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_shown, value))}]"
+    return str(value).replace("\n", " ")
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """`a, b or c`."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

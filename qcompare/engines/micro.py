@@ -1,0 +1,120 @@
+"""TensorFlow Lite Micro, through the optional package `tflite-micro`, one sample an invocation."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from qcompare.core.graph import Graph
+from qcompare.core.trace import Trace, trace_shape
+from qcompare.tflite import schema
+
+ARENA_SLACK = 1 << 20
+"""Bytes of the arena beyond tensors and the model's own size: kernels' scratch buffers and bookkeeping."""
+
+
+class MicroUnavailableError(RuntimeError):
+    """TensorFlow Lite Micro cannot run: the package is missing, or it refuses the model. The message is one line."""
+
+
+def installed() -> bool:
+    """Whether the optional package is there."""
+    return find_spec("tflite_micro") is not None
+
+
+def run(
+    model: bytes,
+    inputs: Mapping[int, np.ndarray],
+    *,
+    keep: Collection[int] = (),
+) -> Trace:
+    """The model run on each sample by itself, its state reset before each.
+
+    inputs: tensor index -> [samples, ...] in the tensor's dtype, with or without the leading dimension of one.
+    keep: activations to read besides the first output. The runtime then gives every tensor memory of its own.
+
+    Raises MicroUnavailableError.
+    """
+    runtime = _runtime()
+    graph = schema.read(model)
+    modes = runtime.InterpreterConfig
+    mode = modes.kAllocationRecording if set(keep).issubset(graph.outputs) else modes.kPreserveAllTensors
+    with _reasons() as reason:
+        try:
+            interpreter = runtime.Interpreter.from_bytes(
+                model, arena_size=_arena_size(model, graph), intrepreter_config=mode
+            )
+            return _run(interpreter, graph, inputs, keep)
+        except (RuntimeError, ValueError) as error:
+            raise MicroUnavailableError(f"TensorFlow Lite Micro refuses the model: {reason() or error}") from error
+
+
+def _runtime() -> Any:
+    try:
+        from tflite_micro.python.tflite_micro import runtime
+    except ImportError as error:
+        raise MicroUnavailableError("TensorFlow Lite Micro is not installed: pip install 'qcompare[micro]'") from error
+    return runtime
+
+
+def _run(interpreter: Any, graph: Graph, inputs: Mapping[int, np.ndarray], keep: Collection[int]) -> Trace:
+    shaped = [
+        inputs[index].reshape(-1, *(int(n) for n in interpreter.get_input_details(position)["shape"]))
+        for position, index in enumerate(graph.inputs)
+    ]
+    collected: dict[int, list[np.ndarray]] = {index: [] for index in dict.fromkeys([graph.outputs[0], *keep])}
+    samples = len(shaped[0])
+    for sample in range(samples):
+        interpreter.reset()
+        for position, array in enumerate(shaped):
+            interpreter.set_input(array[sample], position)
+        interpreter.invoke()
+        for index, values in collected.items():
+            if index in graph.outputs:
+                values.append(np.array(interpreter.get_output(graph.outputs.index(index))))
+            else:
+                values.append(np.array(interpreter.GetTensor(index, 0)["tensor_data"]))
+    tensors = {
+        graph.tensors[index].name: np.stack(values).reshape(samples, *trace_shape(values[0].shape))
+        for index, values in collected.items()
+    }
+    return Trace(engine="micro", tensors=tensors, output=graph.tensors[graph.outputs[0]].name)
+
+
+def _arena_size(model: bytes, graph: Graph) -> int:
+    """Bytes that hold every tensor at once, eight an element, the model's own structures and what kernels ask for.
+
+    Pages of the arena that nothing touches cost nothing. Too small an arena can end the process.
+    """
+    graphs = (graph, *graph.subgraphs[1:])
+    elements = sum(math.prod(tensor.shape) for each in graphs for tensor in each.tensors)
+    return 8 * elements + 16 * len(model) + ARENA_SLACK
+
+
+@contextmanager
+def _reasons() -> Iterator[Any]:
+    """Gives a function that returns the first line written to the process's standard error since the start.
+
+    The runtime's exceptions say only that something failed; its reason goes past Python to the file descriptor.
+    """
+    with tempfile.TemporaryFile() as caught:
+        kept = os.dup(2)
+        os.dup2(caught.fileno(), 2)
+
+        def reason() -> str:
+            size = os.fstat(caught.fileno()).st_size
+            lines = os.pread(caught.fileno(), size, 0).decode("utf-8", "replace").splitlines()
+            return next((line.strip() for line in lines if line.strip()), "")
+
+        try:
+            yield reason
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,136 @@
+"""TensorFlow's converter, and a check of what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+import qcompare.models  # noqa: F401  (settles the environment before TensorFlow is imported)
+from qcompare.core.graph import Graph, Quantization
+from qcompare.tflite import schema
+
+INT8_ACTIVATIONS = np.dtype(np.int8)
+
+ATTEMPTS = 3
+"""The converter is not deterministic: a result with stray float operators is converted again this often."""
+
+OPERATOR_SETS = {
+    "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+    "int16": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+}
+
+INTEGER_DTYPES = ("int8", "int16", "int32", "int64", "bool")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """A converted model. note: what is wrong with it, in one line; "" when nothing is."""
+
+    model: bytes
+    note: str
+
+
+def convert(
+    forward: Callable[[tf.Tensor], tf.Tensor],
+    input_shape: tuple[int, int],
+    calibration: np.ndarray | None,
+    activation: np.dtype = INT8_ACTIVATIONS,
+    tracked: tf.Module | None = None,
+) -> Converted:
+    """A model of batch one with int8 weights.
+
+    forward: outputs [1, outputs] for x [1, *input_shape], with fake quantization at every activation, or, when
+        calibration samples float32 [samples, *input_shape] are given, without.
+    activation: int8 or int16, the integers of its activations.
+    tracked: what holds the variables of `forward`, if it has any: without it they are lost and the converter crashes.
+    """
+    signature = [tf.TensorSpec((1, *input_shape), tf.float32)]
+    module = tf.Module() if tracked is None else tracked
+    function = tf.function(forward, input_signature=signature, autograph=False).get_concrete_function()
+    converted = Converted(model=b"", note="never converted")
+    for _ in range(ATTEMPTS):
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(activation)
+        if calibration is not None:
+            converter.target_spec.supported_ops = [OPERATOR_SETS[activation.name]]
+            converter.representative_dataset = lambda: ([sample[None]] for sample in calibration)
+        converted = checked(converter.convert())
+        if not not_integer(schema.read(converted.model)):
+            break
+    return converted
+
+
+def checked(model: bytes) -> Converted:
+    """A model with what is wrong with it."""
+    graph = schema.read(model)
+    faults = [not_integer(graph), *cells_out_of_range(graph), *saturated_biases(graph)]
+    return Converted(model=model, note="; ".join(filter(None, faults)))
+
+
+def not_integer(graph: Graph) -> str:
+    """The operators that compute in float, in one line; "" for an all-integer model."""
+    if not graph.operators:
+        return "the converted model is empty"
+    stray = {
+        operator.name
+        for part in (graph, *graph.subgraphs[1:])
+        for operator in part.operators
+        for index in (*operator.inputs, *operator.outputs)
+        if index >= 0 and part.tensors[index].dtype.name not in INTEGER_DTYPES
+    }
+    return f"float operators remain: {', '.join(sorted(stray))}" if stray else ""
+
+
+CELL = 19
+"""The input of a fused LSTM that is its cell."""
+
+
+CELL_EXPONENTS = range(-15, -8)
+"""Exponents of the cell's scale that the kernel computes with; beyond them it runs on and gives meaningless numbers."""
+
+
+def takes_cell(scale: np.float32) -> bool:
+    """Whether the kernel computes with that scale of its cell: a power of two in CELL_EXPONENTS."""
+    mantissa, exponent = np.frexp(np.float64(scale))
+    return bool(mantissa == 0.5) and int(exponent) - 1 in CELL_EXPONENTS
+
+
+def check_cell(cell: Quantization, name: str) -> None:
+    """ValueError unless the kernel takes the scale."""
+    if not takes_cell(cell.scale[0]):
+        raise ValueError(
+            f"{name}: the cell scale {float(cell.scale[0]):g} must be a power of two from 2^{CELL_EXPONENTS[0]} "
+            f"to 2^{CELL_EXPONENTS[-1]}; the kernel gives meaningless numbers with any other"
+        )
+
+
+def cells_out_of_range(graph: Graph) -> list[str]:
+    """Fused int8 LSTMs whose cell scale the kernel does not compute with, a line each."""
+    cells = [
+        graph.tensors[operator.inputs[CELL]]
+        for operator in graph.operators
+        if operator.name == "UNIDIRECTIONAL_SEQUENCE_LSTM"
+    ]
+    return [
+        f"{cell.name}: the kernel gives meaningless numbers with the cell scale {float(cell.scale):g}"
+        for cell in cells
+        if cell.dtype == np.int16 and not takes_cell(cell.scale)
+    ]
+
+
+def saturated_biases(graph: Graph) -> list[str]:
+    """Quantized int32 constants that the scale of their products does not let into int32, a line each."""
+    limits = np.iinfo(np.int32)
+    return [
+        f"{tensor.name}: a bias is beyond int32 at its scale, {float(tensor.quantization.scale.min()):g}"
+        for part in (graph, *graph.subgraphs[1:])
+        for tensor in part.tensors
+        if tensor.data is not None
+        and tensor.dtype == np.int32
+        and tensor.quantization is not None
+        and np.isin(tensor.data, (limits.min, limits.max)).any()
+    ]

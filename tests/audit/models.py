@@ -1,0 +1,79 @@
+"""Small models of several operators, for what looks at models from outside."""
+
+import numpy as np
+
+from qcompare.audit.one_op import FLOAT32, INT8, activation, constant, one_op
+from qcompare.core.graph import Graph, Operator
+
+
+def joined(*sides, operators, inputs, outputs):
+    """A graph of several operators over listed tensors; operators: (name, inputs, outputs, options, options_type)."""
+    plain = one_op("CUSTOM", list(sides), [])
+    return Graph(
+        tensors=plain.tensors,
+        operators=tuple(
+            Operator(
+                index=index,
+                name=name,
+                inputs=into,
+                outputs=out_of,
+                options=options,
+                options_type=options_type,
+                version=1,
+            )
+            for index, (name, into, out_of, options, options_type) in enumerate(operators)
+        ),
+        inputs=inputs,
+        outputs=outputs,
+    )
+
+
+DENSE = ({"fused_activation_function": "NONE", "keep_num_dims": False}, "FullyConnectedOptions")
+
+
+def dense_tanh_mul():
+    """int8: t0 -> FULLY_CONNECTED t3 -> TANH t4 -> MUL with t3: t5."""
+    rng = np.random.default_rng(5)
+    return joined(
+        activation((1, 12), INT8, 0.02, -3),
+        constant(rng.integers(-127, 128, (9, 12)).astype(np.int8), 0.011),
+        constant(rng.integers(-900, 900, 9).astype(np.int32), 0.02 * 0.011),
+        activation((1, 9), INT8, 0.02, 4),
+        activation((1, 9), INT8, 2.0**-7, 0),
+        activation((1, 9), INT8, 0.02, 1),
+        operators=(
+            ("FULLY_CONNECTED", (0, 1, 2), (3,), *DENSE),
+            ("TANH", (3,), (4,), {}, ""),
+            ("MUL", (4, 3), (5,), {"fused_activation_function": "NONE"}, "MulOptions"),
+        ),
+        inputs=(0,),
+        outputs=(5,),
+    )
+
+
+def float16_weights():
+    """float32: t3 = FULLY_CONNECTED of t0 by the float16 constant t1 through DEQUANTIZE t2."""
+    rng = np.random.default_rng(5)
+    return joined(
+        activation((1, 12), FLOAT32),
+        constant(rng.normal(size=(9, 12)).astype(np.float16)),
+        activation((9, 12), FLOAT32),
+        activation((1, 9), FLOAT32),
+        operators=(
+            ("DEQUANTIZE", (1,), (2,), {}, "DequantizeOptions"),
+            ("FULLY_CONNECTED", (0, 2, -1), (3,), *DENSE),
+        ),
+        inputs=(0,),
+        outputs=(3,),
+    )
+
+
+def crashing_softmax():
+    """int8 SOFTMAX over so many values that equal ones overflow the reference kernel's sum: it ends the process."""
+    return one_op(
+        "SOFTMAX",
+        [activation((1, 2000), INT8, 0.1, 0)],
+        [activation((1, 2000), INT8, 2.0**-8, -128)],
+        {"beta": 1.0},
+        "SoftmaxOptions",
+    )

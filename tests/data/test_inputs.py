@@ -1,0 +1,125 @@
+"""Inputs of any model: random ones fill the dtype's range, the user's arrive as the integers they mean."""
+
+import numpy as np
+import pytest
+
+from qcompare.audit.one_op import FLOAT32, INT8, INT16, activation, one_op
+from qcompare.data.inputs import InputsError, random_inputs, read_inputs
+
+
+def graph_of(*sides):
+    return one_op("CUSTOM", list(sides), [activation((1, 1), INT8, 1.0)])
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(*arrays, **named):
+        np.savez(tmp_path / "x.npz", *arrays, **named)
+        return tmp_path / "x.npz"
+
+    return save
+
+
+def test_random_integers_fill_the_range_of_their_dtype():
+    graph = graph_of(
+        activation((1, 50), INT8, 0.1, 3), activation((1, 50), INT16, 0.1), activation((1, 50), np.uint8, 0.1, 128)
+    )
+    values = random_inputs(graph, 500, 0)
+    for index in graph.inputs:
+        tensor = graph.tensors[index]
+        limits = np.iinfo(tensor.dtype)
+        assert values[index].dtype == tensor.dtype
+        assert values[index].shape == (500, 1, 50)
+        assert values[index].min() <= limits.min + 16
+        assert values[index].max() >= limits.max - 16
+    assert set(np.unique(values[0])) == set(range(-128, 128))
+
+
+def test_random_floats_booleans_and_counts():
+    graph = graph_of(
+        activation((1, 50), FLOAT32),
+        activation((1, 50), np.bool_),
+        activation((1, 50), np.int32),
+        activation((), np.int64),
+    )
+    floats, booleans, counts, scalar = random_inputs(graph, 200, 0).values()
+    assert abs(floats.mean()) < 0.05
+    assert abs(floats.std() - 1) < 0.05
+    assert set(np.unique(booleans)) == {False, True}
+    assert set(np.unique(counts)) == set(range(10))
+    assert scalar.shape == (200,)
+
+
+def test_the_seed_decides():
+    graph = graph_of(activation((1, 50), INT8, 0.1, 3))
+    assert (random_inputs(graph, 4, 7)[0] == random_inputs(graph, 4, 7)[0]).all()
+    assert (random_inputs(graph, 4, 7)[0] != random_inputs(graph, 4, 8)[0]).any()
+
+
+def test_what_cannot_be_drawn():
+    with pytest.raises(InputsError, match="input 't0' is of a type"):
+        random_inputs(graph_of(activation((1, 4), np.dtype(object))), 3, 0)
+
+
+def test_real_numbers_are_quantized_half_away_and_saturate(saved):
+    graph = graph_of(activation((1, 6), INT8, 0.5, 10))
+    path = saved(np.array([[0.0, 0.25, -0.25, 0.24, 1e9, -1e9]]))
+    assert read_inputs(path, graph)[0].tolist() == [[[10, 11, 9, 10, 127, -128]]]
+    assert read_inputs(path, graph)[0].dtype == np.int8
+
+
+def test_integers_stay_as_they_are_and_names_come_before_order(saved):
+    graph = graph_of(activation((1, 2), INT8, 0.5, 10), activation((1, 2), INT8, 0.5, 10))
+    first, second = np.array([[1, 2]], np.int8), np.array([[3, 4]], np.int64)
+    named = read_inputs(saved(t1=first, t0=second), graph)
+    assert named[0].tolist() == [[[3, 4]]]
+    assert named[1].tolist() == [[[1, 2]]]
+    ordered = read_inputs(saved(a=first, b=second), graph)
+    assert ordered[0].tolist() == [[[1, 2]]]
+
+
+def test_samples_from_the_start_with_or_without_the_batch(saved):
+    graph = graph_of(activation((1, 2), INT8, 0.5))
+    values = np.arange(10, dtype=np.int8).reshape(5, 2)
+    assert read_inputs(saved(values), graph, 3)[0].reshape(3, 2).tolist() == values[:3].tolist()
+    assert read_inputs(saved(values.reshape(5, 1, 2)), graph)[0].shape == (5, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ([np.zeros((3, 4))], "is \\[samples, 2\\], not \\[3, 4\\]"),
+        ([np.zeros(2)], "is \\[samples, 2\\], not \\[2\\]"),
+        ([np.array([[np.nan, 0]])], "NaN or Inf"),
+        ([np.array([[np.inf, 0]])], "NaN or Inf"),
+        ([np.array([[128, 0]])], "integers beyond int8"),
+        ([np.array([["a", "b"]])], "is int8, not"),
+        ([np.zeros((0, 2))], "same number of samples"),
+        ([np.zeros((1, 2)), np.zeros((1, 2))], "it holds arr_0, arr_1; the model needs t0"),
+        ([], "it holds nothing"),
+    ],
+)
+def test_arrays_that_do_not_fit(saved, arrays, said):
+    with pytest.raises(InputsError, match=said) as caught:
+        read_inputs(saved(*arrays), graph_of(activation((1, 2), INT8, 0.5)))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_different_numbers_of_samples(saved):
+    graph = graph_of(activation((1, 2), INT8, 0.5), activation((1, 2), INT8, 0.5))
+    with pytest.raises(InputsError, match=r"not \[2, 3\]"):
+        read_inputs(saved(np.zeros((2, 2)), np.zeros((3, 2))), graph)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"no archive", b"\x93NUMPY\x01\x00"])
+def test_a_file_that_is_no_archive(tmp_path, content):
+    path = tmp_path / "x.npz"
+    path.write_bytes(content)
+    with pytest.raises(InputsError, match=r"no readable \.npz"):
+        read_inputs(path, graph_of(activation((1, 2), INT8, 0.5)))
+
+
+def test_a_single_array_file_is_no_archive(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((1, 2)))
+    with pytest.raises(InputsError, match=r"no readable \.npz"):
+        read_inputs(tmp_path / "x.npy", graph_of(activation((1, 2), INT8, 0.5)))

@@ -1,0 +1,51 @@
+"""Tensors that a delegate leaves unwritten are told from those that it computes."""
+
+import pytest
+
+from qcompare.audit.one_op import FLOAT32, activation
+from qcompare.data.inputs import random_inputs
+from qcompare.engines.unwritten import unwritten
+from qcompare.tflite.schema import write
+from tests.audit.models import dense_tanh_mul, float16_weights, joined
+
+
+def first_of(graph):
+    return {index: array[0] for index, array in random_inputs(graph, 1, 0).items()}
+
+
+@pytest.mark.parametrize("kernels", ["reference", "optimized", "xnnpack"])
+def test_computed_tensors_are_written(kernels):
+    graph = dense_tanh_mul()
+    assert unwritten(write(graph), first_of(graph), kernels, activations=(3, 4, 5)) == frozenset()
+
+
+@pytest.mark.parametrize(("kernels", "left"), [("reference", set()), ("optimized", set()), ("xnnpack", {2})])
+def test_weights_that_the_delegate_unpacks_itself_are_not(kernels, left):
+    graph = float16_weights()
+    assert unwritten(write(graph), first_of(graph), kernels, activations=(2, 3), constant=(2,)) == left
+
+
+@pytest.mark.parametrize("kernels", ["reference", "xnnpack"])
+def test_a_tensor_that_shares_its_memory_with_an_input_is_written(kernels):
+    graph = joined(
+        activation((1, 6), FLOAT32),
+        activation((1, 2, 3), FLOAT32),
+        activation((1, 2, 3), FLOAT32),
+        operators=(
+            ("RESHAPE", (0,), (1,), {"new_shape": [1, 2, 3]}, "ReshapeOptions"),
+            ("TANH", (1,), (2,), {}, ""),
+        ),
+        inputs=(0,),
+        outputs=(2,),
+    )
+    assert unwritten(write(graph), first_of(graph), kernels, activations=(1, 2)) == frozenset()
+
+
+def test_a_tensor_that_depends_on_what_it_held_before():
+    graph = joined(
+        *(activation((1, 9), FLOAT32) for _ in range(3)),
+        operators=(("TANH", (0,), (1,), {}, ""), ("TANH", (2,), (2,), {}, "")),
+        inputs=(0,),
+        outputs=(1, 2),
+    )
+    assert unwritten(write(graph), first_of(graph), "reference", activations=(1, 2)) == {2}

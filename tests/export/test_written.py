@@ -1,0 +1,269 @@
+"""Learned parameters read back from the model that they were written into."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from qcompare.analysis.figures import grid_of, to_integers, to_reals
+from qcompare.analysis.parameters import compare_parameters
+from qcompare.core.graph import Graph, Tensor
+from qcompare.engines import runtimes as runtime
+from qcompare.export import written as deploy
+from qcompare.export.loop import loop_model
+from qcompare.manual import executor
+from qcompare.manual.arithmetic import KERNEL_SETS
+from qcompare.models.lmu import LMUCell
+from qcompare.models.lstm import FusedLSTM, LSTMCell
+from qcompare.models.network import Architecture, Cell
+from qcompare.models.ops import CELL_CLIP
+from qcompare.models.simple_rnn import SimpleRNNCell
+from qcompare.routes import export
+from qcompare.tflite import schema
+from qcompare.tflite.converter import INTEGER_DTYPES
+from qcompare.training.number_format import INT8, INT16X8
+from qcompare.training.qat import TrainedQat, calibrate, evaluate, learned_scales
+from tests.training.random_networks import Network, fused_network
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return fused_network(np.random.default_rng(8), steps=5, layers=2)
+
+
+@pytest.fixture(scope="module")
+def graph(network: Network) -> Graph:
+    return schema.read(deploy.model(network.architecture, network.weights, network.ranges))
+
+
+def activation(low: np.float32, high: np.float32) -> tuple[np.float32, int]:
+    scale = (np.float64(high) - np.float64(low)) / 255
+    return np.float32(scale), int(np.clip(np.floor(-128 - np.float64(low) / scale + 0.5), -128, 127))
+
+
+def check_activation(tensor: Tensor, low_high: np.ndarray) -> None:
+    scale, zero_point = activation(*low_high)
+    assert tensor.scale.view(np.int32) == scale.view(np.int32)
+    assert tensor.zero_point == zero_point
+
+
+def check_weight(tensor: Tensor, weight: np.ndarray, axis: int | None) -> np.ndarray:
+    """weight [inputs, units]; axis: None for one scale, 0 for one a unit. Returns the scales."""
+    scale = (np.abs(weight).max(axis=axis).astype(np.float64) / 127).astype(np.float32).reshape(-1)
+    assert tensor.quantization is not None
+    np.testing.assert_array_equal(tensor.quantization.scale.view(np.int32), scale.view(np.int32))
+    assert not tensor.quantization.zero_point.any()
+    np.testing.assert_array_equal(tensor.data, np.rint(weight.T.astype(np.float64) / scale[:, None].astype(np.float64)))
+    return scale
+
+
+def check_bias(tensor: Tensor, bias: np.ndarray, x: Tensor, scale: np.ndarray) -> None:
+    expected = np.rint(bias.astype(np.float64) / (np.float64(x.scale) * scale.astype(np.float64)))
+    np.testing.assert_array_equal(tensor.data, expected)
+    assert tensor.quantization is not None
+    np.testing.assert_array_equal(tensor.quantization.scale, x.scale * scale)
+
+
+def test_every_learned_parameter_of_the_lstm_layers(network: Network, graph: Graph) -> None:
+    lstms = [operator for operator in graph.operators if operator.name == "UNIDIRECTIONAL_SEQUENCE_LSTM"]
+    assert len(lstms) == 2
+    check_activation(graph.tensors[graph.inputs[0]], network.ranges["x"])
+    for layer, operator in enumerate(lstms):
+        name = f"recurrent_{layer}"
+        tensors = [graph.tensors[index] if index >= 0 else None for index in operator.inputs]
+        parts = {part: network.weights[f"{name}/{part}"] for part in ("kernel", "recurrent_kernel", "bias")}
+        units = len(parts["bias"]) // 4
+        for gate in range(4):
+            columns = slice(gate * units, (gate + 1) * units)
+            scale = check_weight(tensors[1 + gate], parts["kernel"][:, columns], None)
+            check_weight(tensors[5 + gate], parts["recurrent_kernel"][:, columns], None)
+            check_bias(tensors[12 + gate], parts["bias"][columns], tensors[0], scale)
+        h = [tensors[18], graph.tensors[operator.intermediates[4]], graph.tensors[operator.outputs[0]]]
+        if layer == 1:
+            h.append(graph.tensors[graph.operators[2].outputs[0]])
+        for tensor in h:
+            check_activation(tensor, network.ranges[f"{name}/h"])
+        assert tensors[19].scale == -network.ranges[f"{name}/cell_state"][0] / 32768
+        assert (tensors[19].zero_point, tensors[19].dtype) == (0, np.int16)
+        assert operator.options["cell_clip"] == CELL_CLIP
+
+
+def test_every_learned_parameter_of_the_head(network: Network, graph: Graph) -> None:
+    heads = [operator for operator in graph.operators if operator.name == "FULLY_CONNECTED"]
+    assert len(heads) == len(network.architecture.dense_units)
+    for layer, operator in enumerate(heads):
+        x, weight, bias = (graph.tensors[index] for index in operator.inputs)
+        scale = check_weight(weight, network.weights[f"dense_{layer}/kernel"], 0)
+        check_bias(bias, network.weights[f"dense_{layer}/bias"], x, scale)
+        check_activation(graph.tensors[operator.outputs[0]], network.ranges[f"dense_{layer}/output"])
+
+
+def test_operators_and_dtypes_are_those_of_the_converter(network: Network, graph: Graph) -> None:
+    """The converter's own model of the same network differs in numbers and names only."""
+    converted = export.ptq_fused(network.architecture, network.weights, network.samples[:2])
+    assert converted.note == ""
+    theirs = schema.read(converted.model)
+    for ours, other in zip(graph.operators, theirs.operators, strict=True):
+        assert (ours.name, ours.version, ours.options) == (other.name, other.version, other.options)
+        pairs = zip(
+            (*ours.inputs, *ours.outputs, *ours.intermediates),
+            (*other.inputs, *other.outputs, *other.intermediates),
+            strict=True,
+        )
+        for mine, its in pairs:
+            assert (mine < 0) == (its < 0)
+            if mine >= 0:
+                a, b = graph.tensors[mine], theirs.tensors[its]
+                assert (a.shape, a.dtype, a.variable, a.data is None) == (b.shape, b.dtype, b.variable, b.data is None)
+                if a.quantization is None and a.data is not None:
+                    np.testing.assert_array_equal(a.data, b.data)
+
+
+def test_all_tensors_are_integers(graph: Graph) -> None:
+    used = {i for operator in graph.operators for i in (*operator.inputs, *operator.outputs) if i >= 0}
+    assert {graph.tensors[index].dtype.name for index in used} <= set(INTEGER_DTYPES)
+
+
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+def test_the_model_runs_and_the_manual_engine_equals_it(graph: Graph, kernels: str) -> None:
+    rng = np.random.default_rng(9)
+    x = graph.tensors[graph.inputs[0]]
+    inputs = {x.index: rng.integers(-128, 128, (50, *x.shape[1:])).astype(np.int8)}
+    theirs = runtime.run(schema.write(graph), inputs, kernels).result
+    np.testing.assert_array_equal(executor.run(graph, inputs, kernels).result, theirs)
+
+
+CELLS: dict[str, tuple[Cell, ...]] = {
+    "dense": (),
+    "simple_rnn": (SimpleRNNCell(units=7, activation="tanh"),),
+    "simple_rnn relu": (SimpleRNNCell(units=5, activation="relu"), SimpleRNNCell(units=4, activation="sigmoid")),
+    "lmu": (LMUCell(units=6, order=4, theta=3.0, activation="tanh"),),
+    "lstm": (LSTMCell(units=5), LSTMCell(units=3)),
+}
+
+
+def random_network(cells: tuple[Cell, ...], *, return_sequences: bool = False) -> Network:
+    rng = np.random.default_rng(10)
+    architecture = Architecture(
+        cells=cells,
+        dense_units=(6, 4),
+        activation="relu",
+        steps=3,
+        features=5,
+        return_sequences=return_sequences,
+    )
+    weights = {
+        name: rng.normal(0, 0.6, value.shape).astype(np.float32)
+        for name, value in architecture.initial_weights(rng).items()
+    }
+    samples = rng.normal(0, 1, (200, 3, 5)).astype(np.float32)
+    ranges = calibrate(architecture, weights, samples[:20])
+    return Network(architecture=architecture, weights=weights, ranges=ranges, samples=samples)
+
+
+def outputs(model: bytes, samples: np.ndarray, kernels: str) -> np.ndarray:
+    graph = schema.read(model)
+    x = graph.tensors[graph.inputs[0]]
+    return runtime.run(model, {x.index: to_integers(samples, grid_of(x)).astype(x.dtype)}, kernels).result
+
+
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize("cells", CELLS.values(), ids=list(CELLS))
+def test_unrolled_networks_give_the_integers_of_the_converters_model(cells: tuple[Cell, ...], kernels: str) -> None:
+    network = random_network(cells)
+    trained = TrainedQat(weights=network.weights, ranges=network.ranges)
+    converted, written = (kind(network.architecture, trained) for kind in (export.aligned, export.written))
+    assert converted.note == written.note == ""
+    np.testing.assert_array_equal(
+        outputs(written.model, network.samples, kernels), outputs(converted.model, network.samples, kernels)
+    )
+
+
+@pytest.mark.parametrize("cells", CELLS.values(), ids=list(CELLS))
+def test_16_bit_networks_are_near_their_fake_quantization_and_equal_to_the_manual_engine(
+    cells: tuple[Cell, ...],
+) -> None:
+    network = random_network(cells)
+    trained = TrainedQat(weights=network.weights, ranges=network.ranges, number_format=INT16X8)
+    written = export.written(network.architecture, trained)
+    assert written.note == ""
+    graph = schema.read(written.model)
+    used = [i for operator in graph.operators for i in (*operator.inputs, *operator.outputs) if i >= 0]
+    assert {graph.tensors[i].dtype.name for i in used} <= {"int16", "int8", "int32", "int64"}
+    assert all(graph.tensors[i].data is not None for i in used if graph.tensors[i].dtype != np.int16)
+    y = graph.tensors[graph.outputs[0]]
+    fake = evaluate(network.architecture, trained, network.samples)
+    low, high = network.ranges["dense_1/output"]
+    assert y.scale == np.float32(max(-np.float64(low), np.float64(high)) / 32767)
+    for kernels in KERNEL_SETS:
+        theirs = outputs(written.model, network.samples, kernels)
+        x = graph.tensors[graph.inputs[0]]
+        fed = {x.index: to_integers(network.samples, grid_of(x)).astype(np.int16)}
+        np.testing.assert_array_equal(executor.run(graph, fed, kernels).result, theirs)
+        gap = np.abs(fake / y.scale - theirs)
+        assert gap.max() <= 40
+        assert np.median(gap) <= 4
+
+
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize(
+    "cells",
+    [(FusedLSTM(units=4), FusedLSTM(units=6)), (LSTMCell(units=5),), (SimpleRNNCell(units=5, activation="relu"),)],
+    ids=["fused", "unrolled lstm", "simple_rnn"],
+)
+def test_a_head_on_every_step(cells: tuple[Cell, ...], kernels: str) -> None:
+    network = random_network(cells, return_sequences=True)
+    assert network.weights["dense_0/kernel"].shape[0] == 3 * cells[-1].units
+    trained = TrainedQat(weights=network.weights, ranges=network.ranges, kernels=kernels, exact=True)
+    written = export.written(network.architecture, trained)
+    graph = schema.read(written.model)
+    y = graph.tensors[graph.outputs[0]]
+    exact = evaluate(network.architecture, trained, network.samples)
+    theirs = outputs(written.model, network.samples, kernels)
+    np.testing.assert_array_equal(to_integers(exact, grid_of(y)), theirs)
+    fused = isinstance(cells[0], FusedLSTM)
+    if kernels == "reference":
+        ptq = export.ptq_fused if fused else partial(export.ptq, number_format=INT8)
+        converted = ptq(network.architecture, network.weights, network.samples[:20])
+        real = evaluate(network.architecture, replace(trained, exact=False), network.samples)
+        ours = outputs(converted.model, network.samples, kernels)
+        grid = grid_of(schema.read(converted.model).tensors[schema.read(converted.model).outputs[0]])
+        assert np.corrcoef(to_reals(ours, grid).ravel(), real.ravel())[0, 1] > 0.97
+
+
+@pytest.mark.parametrize("name", [name for name in CELLS if name != "dense"])
+def test_a_loop_gives_the_integers_of_the_unrolled_network(name: str) -> None:
+    network = random_network(CELLS[name])
+    trained = TrainedQat(weights=network.weights, ranges=network.ranges)
+    unrolled, loop = (kind(network.architecture, trained) for kind in (export.written, export.loop))
+    assert loop.note == ""
+    graph = schema.read(loop.model)
+    assert "WHILE" in {operator.name for operator in graph.operators}
+    x = graph.tensors[graph.inputs[0]]
+    fed = {x.index: to_integers(network.samples, grid_of(x)).astype(np.int8)}
+    for kernels in KERNEL_SETS:
+        theirs = outputs(loop.model, network.samples, kernels)
+        np.testing.assert_array_equal(theirs, outputs(unrolled.model, network.samples, kernels))
+        np.testing.assert_array_equal(executor.run(graph, fed, kernels).result, theirs)
+
+
+def test_a_loop_does_not_grow_with_the_number_of_steps() -> None:
+    short = random_network(CELLS["lstm"])
+    long = replace(short.architecture, steps=300)
+    sizes = [len(loop_model(architecture, short.weights, short.ranges)) for architecture in (short.architecture, long)]
+    assert sizes[0] == sizes[1]
+
+
+def test_every_learned_parameter_stands_in_a_loop() -> None:
+    network = random_network(CELLS["lstm"])
+    trained = TrainedQat(weights=network.weights, ranges=network.ranges)
+    learned, weight_of = learned_scales(network.architecture, trained, per_channel=True)
+    graph = schema.read(export.loop(network.architecture, trained).model)
+    rows = compare_parameters(graph, learned, weight_of)
+    assert set(learned) <= {row["role"] for row in rows}
+    assert all(row["exact"] for row in rows if "exact" in row)
+    names = [(row["tensor"], row["channel"]) for row in rows]
+    assert len(names) == len(set(names))
