@@ -1,12 +1,11 @@
 """Models with a loop, written by hand: a recurrent int8 layer whose time steps a WHILE runs through."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from qcompare.core.graph import Graph, Operator
+from qcompare.core.graph import Graph, Model, Operator, model_of
 from tests.audit.one_op import Builder
 
 STEPS = 5
@@ -104,7 +103,7 @@ def body(rng: np.random.Generator, steps: int) -> Graph:
     return joined(build, described, (i, x, h), (after, x, new))
 
 
-def recurrent(seed: int = 0, steps: int = STEPS, classes: int = 0) -> Graph:
+def recurrent(seed: int = 0, steps: int = STEPS, classes: int = 0) -> Model:
     """x [1, steps, FEATURES] -> the last h [1, UNITS], int8; with classes, what a dense layer makes of it.
 
     The main graph has a WHILE over (i, x, h), where i and h start as constants, and the dense layer if any.
@@ -122,10 +121,10 @@ def recurrent(seed: int = 0, steps: int = STEPS, classes: int = 0) -> Graph:
         described.append(dense(build, rng, output, UNITS, HIDDEN[0], classes, (0.03, -9)))
         (output,) = described[-1][2]
     main = joined(build, described, (x,), (output,))
-    return replace(main, subgraphs=(main, condition(steps), body(rng, steps)))
+    return model_of(main, condition(steps), body(rng, steps))
 
 
-def shift_register(steps: int, copied: bool) -> Graph:
+def shift_register(steps: int, copied: bool) -> Model:
     """int8: t0, t1 [1, 24] -> both after steps of (a, b) -> (a + b, a), by a RESHAPE of a in between if copied."""
 
     def carried_on(build: Builder) -> tuple[int, int, int]:
@@ -151,10 +150,10 @@ def shift_register(steps: int, copied: bool) -> Graph:
     if copied:
         shape, held = build.constant(np.array([1, 24], np.int32)), build.activation((1, 24), np.int8, 0.02, 1)
         described.append(("RESHAPE", (a, shape), (held,), 1, "ReshapeOptions", {"new_shape": [1, 24]}))
-    return replace(main, subgraphs=(main, until, joined(build, described, (i, a, b), (after, total, held))))
+    return model_of(main, until, joined(build, described, (i, a, b), (after, total, held)))
 
 
-def counter(shape: tuple[int, ...] = ()) -> Graph:
+def counter(shape: tuple[int, ...] = ()) -> Model:
     """int32: t0 counted up to 4 in steps of one, with t1 [1] added to it."""
     build = Builder()
     first, other = build.activation(shape, np.int32), build.activation((1,), np.int32)
@@ -173,4 +172,4 @@ def counter(shape: tuple[int, ...] = ()) -> Graph:
         result = build.activation(shape, dtype)
         described = [(name, (i, constant), (result,), 1, f"{name.capitalize()}Options", table)]
         inner.append(joined(build, described, (i,), (result,)))
-    return replace(main, subgraphs=(main, *inner))
+    return model_of(main, *inner)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from qcompare.core.graph import Tensor
+from qcompare.core.grid import Grid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,54 +78,18 @@ def errors_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return frame.astype(ERRORS_DTYPES)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Grid:
-    """The integers of a quantized tensor, per tensor: `real = (q - zero_point) * scale`."""
-
-    scale: np.float32
-    zero_point: int
-    dtype: np.dtype
-
-    @property
-    def smallest(self) -> int:
-        return int(np.iinfo(self.dtype).min)
-
-    @property
-    def largest(self) -> int:
-        return int(np.iinfo(self.dtype).max)
-
-
-def grid_of(tensor: Tensor) -> Grid | None:
-    """The grid that a tensor's integers lie on; None for a tensor of floats.
-
-    Raises ValueError for integers without a single scale.
-    """
-    if not np.issubdtype(tensor.dtype, np.integer):
-        return None
-    return Grid(scale=tensor.scale, zero_point=tensor.zero_point, dtype=np.dtype(tensor.dtype))
-
-
 def to_integers(values: np.ndarray, grid: Grid) -> np.ndarray:
-    """Values as int64 on the grid, any shape: integers as they are; reals rounded half away from zero and clipped.
-
-    Reals are divided in float32 and rounded before the zero point is added, as the QUANTIZE kernel does
-    (tflite/kernels/internal/reference/quantize.h, AffineQuantize). Reals must be finite.
-    """
+    """Values as int64 on the grid, any shape: integers as they are; finite reals as a model's input is quantized."""
     if np.issubdtype(values.dtype, np.integer):
         return values.astype(np.int64)
-    with np.errstate(over="ignore"):
-        steps = (values.astype(np.float32) / np.float32(grid.scale)).astype(np.float64)
-    return np.clip(_round_half_away(steps) + grid.zero_point, grid.smallest, grid.largest).astype(np.int64)
+    return grid.quantize(values.astype(np.float32)).astype(np.int64)
 
 
 def to_reals(values: np.ndarray, grid: Grid | None) -> np.ndarray:
-    """Values as float64 in real units, any shape: reals as they are; integers as `(q - zero_point) * scale`.
-
-    The product of at most 17 bits and a float32 is exact in float64, and so is the difference of two of them.
-    """
+    """Values as float64 in real units, any shape: reals as they are; integers as `(q - zero_point) * scale`."""
     if grid is None or not np.issubdtype(values.dtype, np.integer):
         return values.astype(np.float64)
-    return (values.astype(np.int64) - grid.zero_point) * np.float64(grid.scale)
+    return grid.dequantize(values)
 
 
 def lsb_histogram(a: np.ndarray, b: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
@@ -241,11 +205,6 @@ def _errors(error: np.ndarray) -> dict[str, float]:
 
 def _share(hits: np.ndarray) -> float | None:
     return int(np.count_nonzero(hits)) / hits.size if hits.size else None
-
-
-def _round_half_away(values: np.ndarray) -> np.ndarray:
-    """float64 values to the nearest whole number, halves away from zero. Exact for values that came from float32."""
-    return np.trunc(values + np.copysign(0.5, values))
 
 
 def _float32_ordinal(values: np.ndarray | np.float32) -> np.ndarray:

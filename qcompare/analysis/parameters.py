@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from qcompare.analysis.figures import ulp_distance
-from qcompare.core.graph import Graph, Quantization, Tensor
+from qcompare.core.graph import Graph, Model, Tensor
+from qcompare.core.grid import Grid
 
 PARAMETERS_DTYPES = {
     "model": "str",
@@ -39,26 +40,22 @@ ROLES_IN_NAMES = (
 """Pattern of an operator's name in training -> its layer and role; the last is tensorflow-model-optimization's."""
 
 
-def compare_parameters(
-    graph: Graph, learned: Mapping[str, Quantization], weight_of: Mapping[str, str]
-) -> list[dict[str, Any]]:
+def compare_parameters(model: Model, learned: Mapping[str, Grid], weight_of: Mapping[str, str]) -> list[dict[str, Any]]:
     """A row for each channel of each int8 and int16 tensor of the model, the bodies of its loops included.
 
     learned: by role (activations) and by `layer/name` (weights). weight_of: role of a FULLY_CONNECTED -> its weight.
     Columns about learning are empty for a tensor whose scale training does not learn.
     """
     # What a body is given is no input of the model.
-    parts = (graph, *(replace(body, inputs=()) for body in graph.subgraphs[1:]))
+    parts = (model.main, *(replace(body, inputs=()) for body in model.graphs[1:]))
     return [row for part in parts for row in _graph_rows(part, learned, weight_of)]
 
 
-def _graph_rows(
-    graph: Graph, learned: Mapping[str, Quantization], weight_of: Mapping[str, str]
-) -> list[dict[str, Any]]:
+def _graph_rows(graph: Graph, learned: Mapping[str, Grid], weight_of: Mapping[str, str]) -> list[dict[str, Any]]:
     names = weight_roles(graph, weight_of) | lstm_roles(graph) | roles_before_activations(graph)
     rows = []
     for tensor in graph.tensors:
-        if tensor.dtype not in (np.int8, np.int16) or tensor.quantization is None:
+        if tensor.dtype not in (np.int8, np.int16) or tensor.grid is None:
             continue
         role = names.get(tensor.index, "")
         if not role and tensor.data is None:
@@ -67,9 +64,9 @@ def _graph_rows(
     return rows
 
 
-def _rows(tensor: Tensor, role: str, learned: Quantization | None) -> list[dict[str, Any]]:
-    assert tensor.quantization is not None
-    scale, zero_point = tensor.quantization.scale, tensor.quantization.zero_point
+def _rows(tensor: Tensor, role: str, learned: Grid | None) -> list[dict[str, Any]]:
+    assert tensor.grid is not None
+    scale, zero_point = tensor.grid.scale, tensor.grid.zero_point
     rows: list[dict[str, Any]] = [
         {"tensor": tensor.name, "role": role, "channel": channel if scale.size > 1 else None}
         | {"scale": scale[channel], "zero_point": int(zero_point[channel])}

@@ -23,7 +23,7 @@ from rich.progress import Progress
 from qcompare.cli.arguments import Parser, names_from, positive
 from qcompare.core.child import Child, ChildCrashedError, ChildFailedError
 from qcompare.core.files import write_whole
-from qcompare.core.graph import Graph, Operator, Tensor
+from qcompare.core.graph import Graph, Model, Operator, Tensor
 from qcompare.core.trace import Trace
 from qcompare.data.inputs import InputsError, random_inputs, read_inputs
 from qcompare.engines import micro
@@ -186,20 +186,21 @@ class Audit:
 
 def audit(
     model: bytes,
-    graph: Graph,
+    parsed: Model,
     inputs: Mapping[int, np.ndarray],
     kernels: str,
     advance: Callable[[], None] = lambda: None,
 ) -> Audit:
     """One kernel set's runtime against its arithmetic.
 
-    graph: what `schema.read` makes of the model. inputs: tensor index -> [samples, *shape].
+    parsed: what `schema.read` makes of the model. inputs: tensor index -> [samples, *shape].
     advance: called once an operator and chunk of samples, `steps` times in all.
 
     The runtime works in a process of its own, so that its crash ends nothing else.
     """
-    folding = _Folding(graph, kernels)
-    work = _Work(folding.graph, kernels, folding)
+    graph = parsed.main
+    folding = _Folding(parsed, kernels)
+    work = _Work(folding.model, kernels, folding)
     samples = len(next(iter(inputs.values())))
     refusal = ""
     with Child() as child:
@@ -261,12 +262,13 @@ def _computed(graph: Graph) -> tuple[int, ...]:
 class _Folding:
     """The operators on constants alone, computed once.
 
-    graph: the graph with their results as constants.
+    model: the model with their results as constants.
     results: operator index -> its results, or why there are none.
     outputs: the tensors that follow from constants alone.
     """
 
-    def __init__(self, graph: Graph, arithmetic: str) -> None:
+    def __init__(self, model: Model, arithmetic: str) -> None:
+        graph = model.main
         tensors = list(graph.tensors)
         derived = {tensor.index for tensor in tensors if tensor.data is not None}
         self.results: dict[int, Trace | str] = {}
@@ -277,30 +279,33 @@ class _Folding:
                 continue
             derived.update(operator.outputs)
             self.outputs += operator.outputs
-            result = _on_constants(replace(graph, tensors=tuple(tensors)), operator, arithmetic)
+            result = _on_constants(model.with_main(replace(graph, tensors=tuple(tensors))), operator, arithmetic)
             self.results[operator.index] = result
             if isinstance(result, Trace):
                 for index in operator.outputs:
                     data = result.tensors[tensors[index].name].reshape(tensors[index].shape)
                     tensors[index] = replace(tensors[index], data=data)
-        self.graph = replace(graph, tensors=tuple(tensors))
+        self.model = model.with_main(replace(graph, tensors=tuple(tensors)))
 
 
-def _on_constants(graph: Graph, operator: Operator, arithmetic: str) -> Trace | str:
+def _on_constants(model: Model, operator: Operator, arithmetic: str) -> Trace | str:
     """One sample of an operator's results. One of its constants goes in as an activation: the one with the numbers."""
+    graph = model.main
     dtype = graph.tensors[operator.outputs[0]].dtype
     present = [index for index in operator.inputs if index >= 0]
     main = graph.tensors[next((i for i in present if graph.tensors[i].dtype == dtype), present[0])]
     if main.data is None:
         return f"not emulated: its input '{main.name}' is not"
     tensors = tuple(replace(tensor, data=None) if tensor.index == main.index else tensor for tensor in graph.tensors)
-    return _emulated(replace(graph, tensors=tensors), operator, {main.index: main.data[None]}, arithmetic)
+    return _emulated(
+        model.with_main(replace(graph, tensors=tensors)), operator, {main.index: main.data[None]}, arithmetic
+    )
 
 
-def _emulated(graph: Graph, operator: Operator, inputs: Mapping[int, np.ndarray], arithmetic: str) -> Trace | str:
+def _emulated(model: Model, operator: Operator, inputs: Mapping[int, np.ndarray], arithmetic: str) -> Trace | str:
     """One operator computed by hand, or why not: any model of the user's may ask for what nobody thought of."""
     try:
-        return run_operator(graph, operator, inputs, arithmetic)
+        return run_operator(model, operator, inputs, arithmetic)
     except NotCoveredError as error:
         return f"not emulated: {error.missing.replace(f' under {arithmetic} kernels', '')} not covered"
     except Exception as error:
@@ -310,10 +315,11 @@ def _emulated(graph: Graph, operator: Operator, inputs: Mapping[int, np.ndarray]
 class _Work:
     """The comparison of one kernel set, chunk by chunk of samples."""
 
-    def __init__(self, graph: Graph, kernels: str, folding: _Folding) -> None:
-        self.graph, self.kernels, self.folding = graph, kernels, folding
+    def __init__(self, model: Model, kernels: str, folding: _Folding) -> None:
+        graph = model.main
+        self.model, self.graph, self.kernels, self.folding = model, graph, kernels, folding
         self.found = {
-            index: Found(operator=operator, tensor=graph.tensors[index], rule=_rule(graph, operator, kernels))
+            index: Found(operator=operator, tensor=graph.tensors[index], rule=_rule(model, operator, kernels))
             for operator in graph.operators
             for index in operator.outputs
             if index >= 0
@@ -382,7 +388,7 @@ class _Work:
                 return f"not compared ({kind}): its input '{self.graph.tensors[index].name}' {lack}"
         if not needed:
             return "not emulated: an operator without inputs"
-        return _emulated(self.graph, operator, {index: values[index] for index in needed}, self.kernels)
+        return _emulated(self.model, operator, {index: values[index] for index in needed}, self.kernels)
 
     def _compare_constant(self, operator: Operator, result: Trace | str, own: Mapping[int, np.ndarray]) -> None:
         for index in operator.outputs:
@@ -413,9 +419,9 @@ class _Work:
         ]
 
 
-def _rule(graph: Graph, operator: Operator, kernels: str) -> str:
+def _rule(model: Model, operator: Operator, kernels: str) -> str:
     try:
-        return f"rule {rule_for(graph, operator, kernels)}"
+        return f"rule {rule_for(model, operator, kernels)}"
     except Exception:
         # The computation itself will say why.
         return ""
@@ -431,22 +437,23 @@ def _shortened(text: str) -> str:
     return line if len(line) <= 120 else f"{line[:119]}…"
 
 
-def load(path: Path) -> tuple[bytes, Graph]:
-    """A model file and its graph. Raises AuditError."""
+def load(path: Path) -> tuple[bytes, Model]:
+    """A model file and what it holds. Raises AuditError."""
     try:
         model = path.read_bytes()
     except OSError as error:
         raise AuditError(f"{path}: {error.strerror}") from error
     try:
-        graph = read(model)
+        parsed = read(model)
     except NotAModelError as error:
         raise AuditError(f"{path}: {error}") from error
-    _check(path, graph)
-    return model, graph
+    _check(path, parsed)
+    return model, parsed
 
 
-def _check(path: Path, graph: Graph) -> None:
-    for tensor in (tensor for each in (graph, *graph.subgraphs[1:]) for tensor in each.tensors):
+def _check(path: Path, parsed: Model) -> None:
+    graph = parsed.main
+    for tensor in (tensor for each in parsed.graphs for tensor in each.tensors):
         if min(tensor.shape, default=1) < 0 or _bytes(tensor) > LARGEST_TENSOR:
             raise AuditError(f"{path}: a damaged TFLite model: tensor '{tensor.name}' of shape {list(tensor.shape)}")
     if not graph.outputs or not _computed(graph):
@@ -537,7 +544,8 @@ def _limited_memory() -> Iterator[None]:
 
 
 def _main(arguments: argparse.Namespace) -> int:
-    model, graph = load(arguments.model)
+    model, parsed = load(arguments.model)
+    graph = parsed.main
     kernel_sets = _kernel_sets(arguments.kernels)
     if arguments.inputs is None:
         samples = arguments.samples or usual_samples(graph)
@@ -551,7 +559,7 @@ def _main(arguments: argparse.Namespace) -> int:
         audits = []
         for kernels in kernel_sets:
             task = progress.add_task(kernels, total=steps(graph, samples))
-            audits.append(audit(model, graph, inputs, kernels, partial(progress.advance, task)))
+            audits.append(audit(model, parsed, inputs, kernels, partial(progress.advance, task)))
     rows = pd.DataFrame([row for result in audits for row in result.rows(graph)])
     counts = [name for name in COLUMNS if name == "n" or name.endswith(("_mismatches", "_max_lsb"))]
     rows = rows.astype(dict.fromkeys(counts, "Int64"))

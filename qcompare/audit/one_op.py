@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from qcompare.core.graph import Graph, Operator, Quantization, Tensor
+from qcompare.core.graph import Graph, Operator, Tensor
+from qcompare.core.grid import Grid
 
 Draw = Callable[[np.random.Generator], Graph]
 
@@ -96,17 +97,17 @@ def one_op(
 
 
 def _tensor(index: int, side: Side) -> Tensor:
-    quantization = None
+    grid = None
     if side.scale is not None:
         scale = np.atleast_1d(np.asarray(side.scale, np.float32))
         zero_point = np.full(scale.shape, side.zero_point, np.int64)
-        quantization = Quantization(scale=scale, zero_point=zero_point, axis=side.axis)
+        grid = Grid(scale=scale, zero_point=zero_point, dtype=side.dtype, axis=side.axis)
     return Tensor(
         index=index,
         name=f"t{index}",
         shape=side.shape,
         dtype=side.dtype,
-        quantization=quantization,
+        grid=grid,
         data=side.data,
         variable=side.variable,
     )

@@ -25,7 +25,7 @@ from rich.table import Table
 from qcompare.audit.one_op import Case, cases
 from qcompare.cli.arguments import Parser
 from qcompare.core.child import Child, ChildCrashedError, ChildFailedError
-from qcompare.core.graph import Graph
+from qcompare.core.graph import Graph, model_of
 from qcompare.core.trace import Trace
 from qcompare.data.inputs import random_inputs
 from qcompare.engines import micro
@@ -126,7 +126,7 @@ def _trial(graph: Graph, rng: np.random.Generator) -> Trial:
     by_rule = {}
     for rule in OPS[graph.operators[0].name].rules:
         try:
-            by_rule[rule] = run_operator(graph, graph.operators[0], inputs, "reference", rule=rule).tensors
+            by_rule[rule] = run_operator(model_of(graph), graph.operators[0], inputs, "reference", rule=rule).tensors
         except Exception:
             # A rule for other dtypes or options; whatever it stumbles on, it is no candidate.
             continue
@@ -136,7 +136,7 @@ def _trial(graph: Graph, rng: np.random.Generator) -> Trial:
 def _halves(graph: Graph, index: int, rng: np.random.Generator, array: np.ndarray) -> np.ndarray:
     """Floats that will be quantized: half-way between two of the output's integers. Integers as they are."""
     output = graph.tensors[graph.outputs[0]]
-    if array.dtype.kind != "f" or output.quantization is None:
+    if array.dtype.kind != "f" or output.grid is None:
         return array
     limits = np.iinfo(output.dtype)
     twice = rng.integers(2 * limits.min, 2 * limits.max, array.shape)
@@ -195,7 +195,7 @@ def examine(case: Case, found: Sequence[Trial], kernels: str, run: Callable[[Gra
 
 def _expected(graph: Graph, kernels: str) -> str:
     try:
-        return rule_for(graph, graph.operators[0], kernels)
+        return rule_for(model_of(graph), graph.operators[0], kernels)
     except NotCoveredError:
         return "-"
 
@@ -220,7 +220,9 @@ def _counterexample(
     inputs = _shrunk(graph, whole, lambda several: _wrong(graph, several, rule, run))
     one = {index: array[None] for index, array in inputs.items()}
     seen = run(graph, one).tensors
-    computed = {name: run_operator(graph, graph.operators[0], one, "reference", rule=name).tensors for name in rules}
+    computed = {
+        name: run_operator(model_of(graph), graph.operators[0], one, "reference", rule=name).tensors for name in rules
+    }
     output = next(name for name in seen if _differs(seen[name], computed[rule][name]).any())
     element = int(np.flatnonzero(_differs(seen[output], computed[rule][output]))[0])
     rests = {index: np.flatnonzero(array != _rest(graph, index)) for index, array in inputs.items()}
@@ -236,7 +238,7 @@ def _counterexample(
         quantization={
             tensor.name: [float(tensor.scale), tensor.zero_point]
             for tensor in graph.tensors
-            if tensor.quantization is not None and not tensor.quantization.per_channel
+            if tensor.grid is not None and not tensor.grid.per_channel
         },
     )
 
@@ -244,7 +246,7 @@ def _counterexample(
 def _wrong(graph: Graph, inputs: Inputs, rule: str, run: Callable[[Graph, Inputs], Trace]) -> np.ndarray:
     """Which samples a rule gets wrong."""
     seen = run(graph, inputs).tensors
-    computed = run_operator(graph, graph.operators[0], inputs, "reference", rule=rule).tensors
+    computed = run_operator(model_of(graph), graph.operators[0], inputs, "reference", rule=rule).tensors
     each = [_differs(seen[name], computed[name]).reshape(len(seen[name]), -1).any(axis=1) for name in seen]
     return np.any(each, axis=0)
 
@@ -277,7 +279,7 @@ def _without(
 
 
 def _rest(graph: Graph, index: int) -> int:
-    return 0 if graph.tensors[index].quantization is None else graph.tensors[index].zero_point
+    return 0 if graph.tensors[index].grid is None else graph.tensors[index].zero_point
 
 
 def versions() -> dict[str, str]:
@@ -307,7 +309,7 @@ def probe(ops: Sequence[str] | None, kernel_sets: Sequence[str], advance: Callab
             for kernels, child in children.items():
 
                 def run(graph: Graph, inputs: Inputs, child: Child = child, kernels: str = kernels) -> Trace:
-                    return child.call(runtime.run, write(graph), inputs, kernels)
+                    return child.call(runtime.run, write(model_of(graph)), inputs, kernels)
 
                 findings.append(examine(case, found, kernels, run))
                 if findings[-1].expected == "-":

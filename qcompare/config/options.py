@@ -235,7 +235,7 @@ class Train:
 
 @dataclass(frozen=True, kw_only=True)
 class Qat:
-    """Quantization-aware fine-tuning from the float weights."""
+    """Grid-aware fine-tuning from the float weights."""
 
     scheme: str = option(one_of("aligned", "tfmot"), "aligned: what the kernels round; tfmot: dense models only")
     epochs: int = option(whole(1, 100_000), "passes over the training set")

@@ -1,4 +1,4 @@
-"""A quantized model as plain data: tensors, operators and the order in which they run."""
+"""A converted model as plain data: graphs of tensors and operators in the order in which they run."""
 
 from __future__ import annotations
 
@@ -8,23 +8,7 @@ from typing import Any
 
 import numpy as np
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Quantization:
-    """The affine map `real = (q - zero_point) * scale` of one tensor.
-
-    scale: float32, shape [1] (per tensor) or [channels] (per channel).
-    zero_point: int64, same shape as scale.
-    axis: the dimension that the channels run along; 0 when per tensor.
-    """
-
-    scale: np.ndarray
-    zero_point: np.ndarray
-    axis: int = 0
-
-    @property
-    def per_channel(self) -> bool:
-        return self.scale.size > 1
+from qcompare.core.grid import Grid
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,25 +25,25 @@ class Tensor:
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype
-    quantization: Quantization | None = None
+    grid: Grid | None = None
     data: np.ndarray | None = None
     variable: bool = False
 
     @property
     def scale(self) -> np.float32:
         """The single scale of a per-tensor quantized tensor. ValueError when there is not exactly one."""
-        return self._single().scale[0]
+        return self._single().lsb
 
     @property
     def zero_point(self) -> int:
         """The single zero point of a per-tensor quantized tensor. ValueError when there is not exactly one."""
-        return int(self._single().zero_point[0])
+        return self._single().zero
 
-    def _single(self) -> Quantization:
-        if self.quantization is None or self.quantization.per_channel:
-            kind = "not quantized" if self.quantization is None else "quantized per channel"
+    def _single(self) -> Grid:
+        if self.grid is None or self.grid.per_channel:
+            kind = "not quantized" if self.grid is None else "quantized per channel"
             raise ValueError(f"tensor '{self.name}' is {kind}: it has no single scale")
-        return self.quantization
+        return self.grid
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,15 +72,12 @@ class Graph:
     """One subgraph of a model; operators stand in the order in which they run.
 
     inputs, outputs: tensor indices.
-    subgraphs: every subgraph of the model, in file order, on the main graph alone: the bodies of
-        control flow operators are looked up here.
     """
 
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    subgraphs: tuple[Graph, ...] = ()
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name. KeyError when there is none."""
@@ -104,3 +85,24 @@ class Graph:
             if tensor.name == name:
                 return tensor
         raise KeyError(name)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """All graphs of a model in file order: the first runs, the others are what its control flow operators run."""
+
+    graphs: tuple[Graph, ...]
+
+    @property
+    def main(self) -> Graph:
+        """The graph that runs."""
+        return self.graphs[0]
+
+    def with_main(self, main: Graph) -> Model:
+        """The model with another graph in place of the one that runs."""
+        return Model(graphs=(main, *self.graphs[1:]))
+
+
+def model_of(*graphs: Graph) -> Model:
+    """A model of these graphs, the one that runs first."""
+    return Model(graphs=graphs)

@@ -38,7 +38,7 @@ def _random(rng: np.random.Generator, tensor: Tensor, samples: int) -> np.ndarra
         return rng.integers(0, 2, shape).astype(np.bool_)
     if tensor.dtype.kind not in "iu":
         raise InputsError(f"input '{tensor.name}' is of a type that cannot be drawn: only numbers and booleans can")
-    if tensor.quantization is None and tensor.dtype.itemsize > 2:
+    if tensor.grid is None and tensor.dtype.itemsize > 2:
         return rng.integers(0, SMALL_INTEGERS, shape).astype(tensor.dtype)
     limits = np.iinfo(tensor.dtype)
     return rng.integers(limits.min, limits.max, shape, tensor.dtype, endpoint=True)
@@ -89,7 +89,7 @@ def _fitted(path: Path, tensor: Tensor, array: np.ndarray) -> np.ndarray:
     if tensor.dtype.kind == "f":
         return array.astype(tensor.dtype)
     if array.dtype.kind == "f":
-        if tensor.quantization is None:
+        if tensor.grid is None:
             raise InputsError(f"{path}: input '{tensor.name}' is {tensor.dtype.name} without a scale: not real numbers")
         if not np.isfinite(array).all():
             raise InputsError(f"{path}: input '{tensor.name}' holds NaN or Inf, which no integer stands for")

@@ -34,7 +34,7 @@ def run(
 
     Raises ValueError or RuntimeError with the runtime's own message for a model it does not run.
     """
-    graph = schema.read(model)
+    graph = schema.read(model).main
     interpreter = Interpreter(
         model_content=model,
         experimental_op_resolver_type=KERNEL_SETS[kernels],

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from qcompare.core.graph import Graph
+from qcompare.core.graph import Graph, Model
 from qcompare.core.trace import Trace, trace_shape
 from qcompare.tflite import schema
 
@@ -43,13 +43,14 @@ def run(
     Raises MicroUnavailableError.
     """
     runtime = _runtime()
-    graph = schema.read(model)
+    read = schema.read(model)
+    graph = read.main
     modes = runtime.InterpreterConfig
     mode = modes.kAllocationRecording if set(keep).issubset(graph.outputs) else modes.kPreserveAllTensors
     with _reasons() as reason:
         try:
             interpreter = runtime.Interpreter.from_bytes(
-                model, arena_size=_arena_size(model, graph), intrepreter_config=mode
+                model, arena_size=_arena_size(model, read), intrepreter_config=mode
             )
             return _run(interpreter, graph, inputs, keep)
         except (RuntimeError, ValueError) as error:
@@ -88,13 +89,12 @@ def _run(interpreter: Any, graph: Graph, inputs: Mapping[int, np.ndarray], keep:
     return Trace(engine="micro", tensors=tensors, output=graph.tensors[graph.outputs[0]].name)
 
 
-def _arena_size(model: bytes, graph: Graph) -> int:
+def _arena_size(model: bytes, read: Model) -> int:
     """Bytes that hold every tensor at once, eight an element, the model's own structures and what kernels ask for.
 
     Pages of the arena that nothing touches cost nothing. Too small an arena can end the process.
     """
-    graphs = (graph, *graph.subgraphs[1:])
-    elements = sum(math.prod(tensor.shape) for each in graphs for tensor in each.tensors)
+    elements = sum(math.prod(tensor.shape) for each in read.graphs for tensor in each.tensors)
     return 8 * elements + 16 * len(model) + ARENA_SLACK
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from qcompare.core.graph import Graph, Quantization
+from qcompare.core.graph import Graph, model_of
+from qcompare.core.grid import Grid
 from qcompare.export.written import GraphOps, Written
 from qcompare.models.network import Architecture, recurrent_name
 from qcompare.models.ops import Ops
@@ -19,7 +20,7 @@ from qcompare.training.number_format import INT8
 CONDITION, BODY = 1, 2
 """Where a loop's graphs stand in its model."""
 
-NO_GRID = Quantization(scale=np.ones(1, np.float32), zero_point=np.zeros(1, np.int64))
+NO_GRID = Grid.single(1, 0, np.int8)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,7 +29,7 @@ class State:
 
     name: str
     width: int
-    grid: Quantization
+    grid: Grid
 
     @property
     def zeros(self) -> np.ndarray:
@@ -59,14 +60,14 @@ def loop_model(
         )
         for state in states
     ]
-    results = _carried(builder, architecture, x.quantization, states, "LAST")
+    results = _carried(builder, architecture, x.grid, states, "LAST")
     options = {"cond_subgraph_index": CONDITION, "body_subgraph_index": BODY}
     builder.operator("WHILE", [first, ops.index(x), *zeros], results, "WhileOptions", options)
     last = len(states) - len(_widths(architecture)[-1])
-    value = Written(index=results[2 + last], width=states[last].width, quantization=states[last].grid)
+    value = Written(index=results[2 + last], width=states[last].width, grid=states[last].grid)
     output = architecture.head(ops, value)
-    condition = _condition(architecture, x.quantization, states)
-    return schema.write(builder.graph([ops.index(x)], [ops.index(output)], [condition, body]))
+    condition = _condition(architecture, x.grid, states)
+    return schema.write(model_of(builder.graph([ops.index(x)], [ops.index(output)]), condition, body))
 
 
 def _widths(architecture: Architecture) -> list[list[int]]:
@@ -75,9 +76,7 @@ def _widths(architecture: Architecture) -> list[list[int]]:
     return [[int(value.shape[-1]) for value in cell.zero_state(ops, 1)] for cell in architecture.cells]
 
 
-def _carried(
-    builder: Builder, architecture: Architecture, x: Quantization, states: list[State], when: str
-) -> list[int]:
+def _carried(builder: Builder, architecture: Architecture, x: Grid, states: list[State], when: str) -> list[int]:
     """The tensors of a graph that the loop carries: the step's number, the input, the states."""
     return [
         builder.activation(f"step/{when}", (), np.int32),
@@ -89,7 +88,7 @@ def _carried(
     ]
 
 
-def _condition(architecture: Architecture, x: Quantization, states: list[State]) -> Graph:
+def _condition(architecture: Architecture, x: Grid, states: list[State]) -> Graph:
     builder = Builder()
     carried = _carried(builder, architecture, x, states, "TESTED")
     steps = builder.constant("steps", np.array(architecture.steps, np.int32))
@@ -108,10 +107,9 @@ def _body(
     number, x, *carried = _carried(builder, architecture, grid, before, "BEFORE")
     now = builder.activation("x/GATHER", (1, features), np.int8, grid)
     builder.operator("GATHER", [x, number], [now], "GatherOptions", {"axis": 1, "batch_dims": 0}, version=2)
-    value = Written(index=now, width=features, quantization=grid)
+    value = Written(index=now, width=features, grid=grid)
     given = [
-        Written(index=index, width=state.width, quantization=state.grid)
-        for index, state in zip(carried, before, strict=True)
+        Written(index=index, width=state.width, grid=state.grid) for index, state in zip(carried, before, strict=True)
     ]
     results: list[Written] = []
     for index, (cell, widths) in enumerate(zip(architecture.cells, _widths(architecture), strict=True)):
@@ -125,7 +123,6 @@ def _body(
     builder.operator("ADD", [number, one], [following], "AddOptions", options)
     names = [builder.tensors[ops.index(result)].name.rpartition("/")[0] for result in results]
     states = [
-        State(name=name, width=result.width, grid=result.quantization)
-        for name, result in zip(names, results, strict=True)
+        State(name=name, width=result.width, grid=result.grid) for name, result in zip(names, results, strict=True)
     ]
     return builder.graph([number, x, *carried], [following, x, *map(ops.index, results)]), states

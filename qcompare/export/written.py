@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from qcompare.core.graph import Quantization
+from qcompare.core.graph import model_of
+from qcompare.core.grid import Grid
 from qcompare.models.network import Architecture
 from qcompare.models.ops import CELL_CLIP, GATES, LOGISTIC_RANGE, TANH_RANGE, Ops
 from qcompare.tflite import schema
@@ -36,7 +37,7 @@ class Written:
 
     index: int | None
     width: int
-    quantization: Quantization
+    grid: Grid
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,14 +87,14 @@ class GraphOps(Ops):
         finally:
             self.place = outer
 
-    def grid(self, role: str, fixed: tuple[float, float] | None = None) -> Quantization:
+    def grid(self, role: str, fixed: tuple[float, float] | None = None) -> Grid:
         """The learned grid of a role, or the one that its operator prescribes."""
-        return self.format.quantization(*self.ranges[role]) if fixed is None else self.format.prescribed(fixed)
+        return self.format.grid(*self.ranges[role]) if fixed is None else self.format.prescribed(fixed)
 
     def input(self, x: tf.Tensor) -> Written:
         _, steps, features = x.shape
         index = self.builder.activation("x", (1, steps, features), self.format.activation, self.grid("x"))
-        return Written(index=index, width=features, quantization=self.grid("x"))
+        return Written(index=index, width=features, grid=self.grid("x"))
 
     def output(self, value: Written) -> Written:
         return value
@@ -119,12 +120,12 @@ class GraphOps(Ops):
         value = self.written(value)
         if value.index is not None:
             return value.index
-        data = np.full((1, value.width), value.quantization.zero_point[0], self.format.activation)
-        return self.builder.constant(self._name("zeros", str(len(self.builder.tensors))), data, value.quantization)
+        data = np.full((1, value.width), value.grid.zero_point[0], self.format.activation)
+        return self.builder.constant(self._name("zeros", str(len(self.builder.tensors))), data, value.grid)
 
     def _unpack(self, step: Step) -> list[Written]:
         x = step.whole
-        parts = [self._new(f"x/UNPACK_{number}", x.width, x.quantization, place="") for number in range(step.steps)]
+        parts = [self._new(f"x/UNPACK_{number}", x.width, x.grid, place="") for number in range(step.steps)]
         self.builder.operator(
             "UNPACK",
             [self.index(x)],
@@ -143,7 +144,7 @@ class GraphOps(Ops):
             self.builder.constant(f"{name}/{part}", np.array(numbers, np.int32))
             for part, numbers in zip(("begin", "end", "strides"), bounds, strict=True)
         ]
-        part = self._new(name, whole.width, whole.quantization, place="")
+        part = self._new(name, whole.width, whole.grid, place="")
         masks = {"begin_mask": 5, "end_mask": 5, "ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 2}
         self.builder.operator(
             "STRIDED_SLICE",
@@ -157,7 +158,7 @@ class GraphOps(Ops):
 
     def flatten(self, x: Written, width: int) -> Written:
         shape = self.builder.constant(self._name("flat", "shape"), np.array([1, width], np.int32))
-        flat = self._new("flat/RESHAPE", width, x.quantization)
+        flat = self._new("flat/RESHAPE", width, x.grid)
         self.builder.operator("RESHAPE", [self.index(x), shape], [self.index(flat)])
         return flat
 
@@ -165,7 +166,7 @@ class GraphOps(Ops):
         if isinstance(sequence[0], Step):
             return self.flatten(sequence[0].whole, sequence[0].whole.width * len(sequence))
         width = sum(value.width for value in sequence)
-        result = self._new("side_by_side/CONCATENATION", width, sequence[0].quantization)
+        result = self._new("side_by_side/CONCATENATION", width, sequence[0].grid)
         options = {"axis": 1, "fused_activation_function": "NONE"}
         parts = [self.index(value) for value in sequence]
         self.builder.operator("CONCATENATION", parts, [self.index(result)], "ConcatenationOptions", options, version=2)
@@ -174,7 +175,7 @@ class GraphOps(Ops):
     def zeros(self, name: str, batch: int | tf.Tensor, units: int) -> Written:
         role = self.role(name)
         grid = self.grid(role) if role in self.ranges else self.format.prescribed(TANH_RANGE)
-        return Written(index=None, width=units, quantization=grid)
+        return Written(index=None, width=units, grid=grid)
 
     def fully_connected(
         self, name: str, x: Any, weight: str, bias: str | None = None, activation: str = "linear"
@@ -184,8 +185,8 @@ class GraphOps(Ops):
         units = len(constant.data)
         grid = self.grid(self._role_before(name, activation))
         if x.index is None and bias is None and activation == "linear":
-            return Written(index=None, width=units, quantization=grid)
-        added = ABSENT if bias is None else self._bias(f"{self.layer}/{bias}", x.quantization, constant)
+            return Written(index=None, width=units, grid=grid)
+        added = ABSENT if bias is None else self._bias(f"{self.layer}/{bias}", x.grid, constant)
         result = self._new(f"{name}/FULLY_CONNECTED", units, grid)
         self.builder.operator(
             "FULLY_CONNECTED",
@@ -207,7 +208,7 @@ class GraphOps(Ops):
         a, b = self.written(a), self.written(b)
         grid = self.grid(self._role_before(name, activation))
         if a.index is None and b.index is None and activation == "linear":
-            return Written(index=None, width=a.width, quantization=grid)
+            return Written(index=None, width=a.width, grid=grid)
         options = {
             "fused_activation_function": ACTIVATIONS.get(activation, "NONE"),
             "pot_scale_int16": not self.format.symmetric,
@@ -222,7 +223,7 @@ class GraphOps(Ops):
         a, b = self.written(a), self.written(b)
         grid = self.grid(self.role(name))
         if a.index is None or b.index is None:
-            return Written(index=None, width=a.width, quantization=grid)
+            return Written(index=None, width=a.width, grid=grid)
         result = self._new(f"{name}/MUL", a.width, grid)
         options = {"fused_activation_function": "NONE"}
         self.builder.operator(
@@ -243,7 +244,7 @@ class GraphOps(Ops):
 
     def split(self, name: str, x: Any, parts: int) -> list[Written]:
         x = self.written(x)
-        values = [self._new(f"{name}/SPLIT_{part}", x.width // parts, x.quantization) for part in range(parts)]
+        values = [self._new(f"{name}/SPLIT_{part}", x.width // parts, x.grid) for part in range(parts)]
         axis = self._shared("axis", np.array(1, np.int32))
         indices = [self.index(value) for value in values]
         self.builder.operator("SPLIT", [axis, self.index(x)], indices, "SplitOptions", {"num_splits": parts}, version=2)
@@ -261,8 +262,7 @@ class GraphOps(Ops):
         input_weights = [weight_constant(gate, per_channel=False) for gate in kernel]
         hidden_weights = [weight_constant(gate, per_channel=False) for gate in recurrent]
         biases = [
-            bias_constant(gate, x.quantization, weight, self.format)
-            for gate, weight in zip(bias, input_weights, strict=True)
+            bias_constant(gate, x.grid, weight, self.format) for gate, weight in zip(bias, input_weights, strict=True)
         ]
         new = self.builder.activation
         weights = [
@@ -299,7 +299,7 @@ class GraphOps(Ops):
             options,
             intermediates=intermediates,
         )
-        whole = Written(index=output, width=units, quantization=h)
+        whole = Written(index=output, width=units, grid=h)
         return [Step(whole=whole, number=number, steps=steps) for number in range(steps)]
 
     def _activated_by_operator(self, name: str, value: Written, activation: str) -> Written:
@@ -313,17 +313,17 @@ class GraphOps(Ops):
     def _name(self, *parts: str) -> str:
         return "/".join(filter(None, (self.place, *parts)))
 
-    def _new(self, name: str, width: int, grid: Quantization, place: str | None = None) -> Written:
+    def _new(self, name: str, width: int, grid: Grid, place: str | None = None) -> Written:
         full = self._name(name) if place is None else name
         index = self.builder.activation(full, (1, width), self.format.activation, grid)
-        return Written(index=index, width=width, quantization=grid)
+        return Written(index=index, width=width, grid=grid)
 
     def _weight(self, name: str) -> Constant:
         if name not in self._weights:
             self._weights[name] = weight_constant(self.weights[name], per_channel=True)
         return self._weights[name]
 
-    def _bias(self, name: str, x: Quantization, weight: Constant) -> int:
+    def _bias(self, name: str, x: Grid, weight: Constant) -> int:
         if name not in self._constants:
             self._constant(name, bias_constant(self.weights[name], x, weight, self.format))
         return self._constants[name]
@@ -331,7 +331,7 @@ class GraphOps(Ops):
     def _constant(self, name: str, constant: Constant) -> int:
         """A constant that stands in the graph once, however many steps read it."""
         if name not in self._constants:
-            self._constants[name] = self.builder.constant(name, constant.data, constant.quantization)
+            self._constants[name] = self.builder.constant(name, constant.data, constant.grid)
         return self._constants[name]
 
     def _shared(self, name: str, data: np.ndarray) -> int:
@@ -353,4 +353,4 @@ def model(
     builder = Builder()
     ops = GraphOps(builder, {**weights, **architecture.constants()}, ranges, number_format)
     output = architecture.forward(ops, tf.zeros([1, architecture.steps, architecture.features]))
-    return schema.write(builder.graph([0], [ops.index(output)]))
+    return schema.write(model_of(builder.graph([0], [ops.index(output)])))

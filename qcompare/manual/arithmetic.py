@@ -318,7 +318,7 @@ def compute_real(call: Call) -> tuple[np.ndarray, ...]:
 
 
 def _real(operand: Operand) -> Operand:
-    return replace(operand, value=dequantize(operand.value, operand.tensor, constant=operand.constant))
+    return replace(operand, value=dequantize(operand.value, operand.tensor))
 
 
 def _checked(call: Call, results: Outputs) -> tuple[np.ndarray, ...]:

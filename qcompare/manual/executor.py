@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from qcompare.core.graph import Graph, Operator, Tensor
+from qcompare.core.graph import Graph, Model, Operator, Tensor
 from qcompare.core.trace import Trace, trace_shape
 from qcompare.manual.arithmetic import ARITHMETICS, compute, compute_rule, rule_of
 from qcompare.manual.call import Call, NotCoveredError, Operand, Subgraph
@@ -28,7 +28,7 @@ Keep = Collection[str] | Literal["outputs", "all"]
 
 
 def run(
-    graph: Graph,
+    model: Model,
     inputs: Mapping[int, np.ndarray],
     arithmetic: str,
     *,
@@ -36,7 +36,7 @@ def run(
     chunk: int | None = None,
     rules: Mapping[int, str] | None = None,
 ) -> Trace:
-    """The graph computed from its inputs, free-running, operator by operator.
+    """The main graph computed from its inputs, free-running, operator by operator.
 
     inputs: tensor index -> array [samples, ...] in the tensor's dtype; the rest of the shape is the tensor's own,
         with or without a leading dimension of one.
@@ -51,6 +51,7 @@ def run(
     """
     if arithmetic not in ARITHMETICS:
         raise ValueError(f"arithmetic '{arithmetic}' is none of {', '.join(ARITHMETICS)}")
+    graph = model.main
     values = {index: _fitted(graph.tensors[index], array) for index, array in inputs.items()}
     if set(values) != set(graph.inputs):
         raise ValueError(f"inputs for the tensors {sorted(graph.inputs)} are needed, not for {sorted(values)}")
@@ -60,8 +61,8 @@ def run(
     samples = counts.pop()
     kept = [graph.tensors[index] for index in _kept(graph, keep)]
     traced = {t.name: np.empty((samples, *trace_shape(t.shape)), t.dtype) for t in kept}
-    chunk = chunk or _chunk(graph, graph.subgraphs)
-    plan = _plan(graph, graph.subgraphs, arithmetic, rules or {}, {tensor.index for tensor in kept})
+    chunk = chunk or _chunk(model)
+    plan = _plan(model, 0, arithmetic, rules or {}, {tensor.index for tensor in kept})
     for start in range(0, samples, chunk):
         part = slice(start, min(start + chunk, samples))
         found = _carried_out(plan, {index: array[part] for index, array in values.items()}, part.stop - part.start)
@@ -71,7 +72,7 @@ def run(
 
 
 def run_operator(
-    graph: Graph,
+    model: Model,
     operator: Operator,
     inputs: Mapping[int, np.ndarray],
     arithmetic: str,
@@ -79,22 +80,24 @@ def run_operator(
     rule: str | None = None,
     chunk: int | None = None,
 ) -> Trace:
-    """One operator of a graph computed from given values of its activations, all its outputs kept.
+    """One operator of a model's main graph computed from given values of its activations, all its outputs kept.
 
     inputs: as in `run`, for every input of the operator that is no constant and no variable.
     rule: the name of a rule to follow in place of the arithmetic's.
     """
+    graph = model.main
     alone = replace(graph, operators=(operator,), inputs=activations_of(graph, operator), outputs=operator.outputs)
     rules = {} if rule is None else {operator.index: rule}
-    return run(alone, inputs, arithmetic, chunk=chunk, rules=rules)
+    return run(model.with_main(alone), inputs, arithmetic, chunk=chunk, rules=rules)
 
 
-def rule_for(graph: Graph, operator: Operator, kernel_set: str) -> str:
-    """The name of the rule that a kernel set follows for an operator of a graph. Raises NotCoveredError."""
+def rule_for(model: Model, operator: Operator, kernel_set: str) -> str:
+    """The name of the rule that a kernel set follows for an operator of the main graph. Raises NotCoveredError."""
+    graph = model.main
     constants = {i: tensor.data for i in operator.inputs if i >= 0 and (tensor := graph.tensors[i]).data is not None}
     zeros = {i: np.zeros((1, *(t := graph.tensors[i]).shape), t.dtype) for i in activations_of(graph, operator)}
     call = _plain_call(graph, operator, zeros, constants, 1)
-    return rule_of(_with_subgraphs(call, _loop(operator, graph.subgraphs, kernel_set, (0,))), kernel_set)
+    return rule_of(_with_subgraphs(call, _loop(operator, model, kernel_set, (0,))), kernel_set)
 
 
 def activations_of(graph: Graph, operator: Operator) -> tuple[int, ...]:
@@ -128,15 +131,16 @@ class _Plan:
 
 
 def _plan(
-    graph: Graph,
-    subgraphs: Sequence[Graph],
+    model: Model,
+    number: int,
     arithmetic: str,
     rules: Mapping[int, str],
     kept: Collection[int],
     within: tuple[int, ...] = (0,),
 ) -> _Plan:
-    """The plan of a graph. within: the subgraphs that this one runs inside of, itself included."""
-    loops = {operator.index: _loop(operator, subgraphs, arithmetic, within) for operator in graph.operators}
+    """The plan of one of a model's graphs. within: those that this one runs inside of, itself included."""
+    graph = model.graphs[number]
+    loops = {operator.index: _loop(operator, model, arithmetic, within) for operator in graph.operators}
     whole = _Plan(
         graph=graph,
         arithmetic=arithmetic,
@@ -151,20 +155,18 @@ def _plan(
     return replace(whole, operators=left, constants=constants, freed=_last_use(left, kept))
 
 
-def _loop(
-    operator: Operator, subgraphs: Sequence[Graph], arithmetic: str, within: tuple[int, ...]
-) -> Mapping[str, _Plan]:
+def _loop(operator: Operator, model: Model, arithmetic: str, within: tuple[int, ...]) -> Mapping[str, _Plan]:
     """The plans of the subgraphs that an operator runs. Raises NotCoveredError."""
     plans = {}
     for option, number in _subgraphs_of(operator).items():
-        if number in within or number not in range(len(subgraphs)):
+        if number in within or number not in range(len(model.graphs)):
             raise NotCoveredError(operator, f"the subgraph {number} as its {option} is")
-        inner = subgraphs[number]
+        inner = model.graphs[number]
         for part in inner.operators:
             if part.name in STATEFUL and any(inner.tensors[index].variable for index in part.inputs if index >= 0):
                 raise NotCoveredError(operator, f"operator {part.index} {part.name} that keeps its state in a loop is")
         try:
-            plans[option] = _plan(inner, subgraphs, arithmetic, {}, inner.outputs, (*within, number))
+            plans[option] = _plan(model, number, arithmetic, {}, inner.outputs, (*within, number))
         except NotCoveredError as error:
             raise _from_within(operator, number, error) from error
     return plans
@@ -220,10 +222,9 @@ def _kept(graph: Graph, keep: Keep) -> list[int]:
     return indices
 
 
-def _chunk(graph: Graph, subgraphs: Sequence[Graph]) -> int:
-    """Samples whose activations, taken as float64, fit WORKING_BYTES even if all of the graph's live at once, with
-    those of every subgraph."""
-    graphs = (graph, *subgraphs[1:])
+def _chunk(model: Model) -> int:
+    """Samples whose activations, taken as float64, fit WORKING_BYTES even if those of all graphs live at once."""
+    graphs = model.graphs
     widest = max((_elements(each, (*op.inputs, *op.outputs)) for each in graphs for op in each.operators), default=1)
     stored = sum(_elements(each, op.outputs) for each in graphs for op in each.operators)
     return max(1, WORKING_BYTES // (stored + 8 * widest))
@@ -304,7 +305,7 @@ def _plain_call(
         if index in live:
             return Operand(tensor=tensor, value=live[index], constant=False)
         if tensor.variable:
-            start = tensor.zero_point if tensor.quantization is not None else 0
+            start = tensor.zero_point if tensor.grid is not None else 0
             return Operand(tensor=tensor, value=np.full((samples, *tensor.shape), start, tensor.dtype), constant=False)
         raise NotCoveredError(operator, f"its input '{tensor.name}', which nothing computes, is")
 

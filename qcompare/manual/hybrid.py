@@ -82,6 +82,6 @@ def float_weights(call: Call, weights: Collection[int]) -> Call:
         operand = call.input(position)
         if not operand.constant:
             raise NotCoveredError(call.operator, "computed weights are")
-        real = dequantize(operand.value, operand.tensor, constant=True)
+        real = dequantize(operand.value, operand.tensor)
         inputs[position] = replace(operand, value=real.astype(np.float32))
     return replace(call, inputs=tuple(inputs))

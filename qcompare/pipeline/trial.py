@@ -16,19 +16,17 @@ from threadpoolctl import threadpool_limits
 
 from qcompare.analysis.figures import (
     Figures,
-    Grid,
     compare,
     compare_with_labels,
     errors_frame,
-    grid_of,
     lsb_histogram,
-    to_integers,
     to_reals,
 )
 from qcompare.analysis.parameters import compare_parameters, parameters_frame
 from qcompare.config.options import Config
 from qcompare.core.child import Child, ChildCrashedError, ChildFailedError
-from qcompare.core.graph import Graph
+from qcompare.core.graph import Graph, Model
+from qcompare.core.grid import Grid
 from qcompare.core.trace import Trace
 from qcompare.data.load import load
 from qcompare.engines import litert as interpreter
@@ -62,6 +60,7 @@ class Route:
 
     name: str
     converted: Converted
+    model: Model | None = None
     graph: Graph | None = None
     grid: Grid | None = None
     outputs: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -135,8 +134,8 @@ def run(
                 for row in rows_of(route, dataset.y_test, dataset.classes is not None)
             ]
             learned, weight_of = qat.learned_scales(architecture, trained, per_channel=config.qat.scheme == "aligned")
-            graph = routes[-1].graph
-            parameters = [] if graph is None else compare_parameters(graph, learned, weight_of)
+            last = routes[-1].model
+            parameters = [] if last is None else compare_parameters(last, learned, weight_of)
             write_csv(errors_frame(rows), results / "errors.csv")
             write_csv(
                 parameters_frame([keys | {"route": "qat"} | row for row in parameters]), results / "parameters.csv"
@@ -198,12 +197,14 @@ def opened(name: str, converted: Converted, keras: Mapping[str, np.ndarray]) -> 
     """A route with its graph and the outputs of the Keras engines."""
     if not converted.model:
         return Route(name=name, converted=converted, note=converted.note)
-    graph = schema.read(converted.model)
+    model = schema.read(converted.model)
+    graph = model.main
     return Route(
         name=name,
         converted=converted,
+        model=model,
         graph=graph,
-        grid=grid_of(graph.tensors[graph.outputs[0]]),
+        grid=graph.tensors[graph.outputs[0]].grid,
         outputs=dict(keras),
         note=converted.note,
     )
@@ -211,7 +212,7 @@ def opened(name: str, converted: Converted, keras: Mapping[str, np.ndarray]) -> 
 
 def with_interpreters(child: Child, route: Route, x: np.ndarray) -> Route:
     """The route with the outputs of LiteRT under each kernel set, and of TensorFlow Lite Micro if it is installed."""
-    if route.graph is None:
+    if route.graph is None or route.model is None:
         return route
     outputs, notes = dict(route.outputs), [route.note]
     runs: dict[str, tuple[Callable[..., Trace], tuple[str, ...]]] = {
@@ -230,13 +231,13 @@ def with_interpreters(child: Child, route: Route, x: np.ndarray) -> Route:
 
 def with_manual(route: Route, x: np.ndarray) -> Route:
     """The route with the outputs of the manual engine in each arithmetic that has a runtime to meet."""
-    if route.graph is None:
+    if route.graph is None or route.model is None:
         return route
     outputs, notes = dict(route.outputs), [route.note]
     with threadpool_limits(BLAS_THREADS):
         for arithmetic in arithmetics():
             try:
-                trace = executor.run(route.graph, _inputs(route.graph, x), arithmetic)
+                trace = executor.run(route.model, _inputs(route.graph, x), arithmetic)
                 outputs[trace.engine] = trace.result
             except NotCoveredError as error:
                 notes.append(f"manual:{arithmetic}: {error}")
@@ -257,8 +258,8 @@ def runtimes() -> dict[str, str]:
 def _inputs(graph: Graph, x: np.ndarray) -> dict[int, np.ndarray]:
     """x [samples, steps, features], float32, as the model's input tensor holds it."""
     tensor = graph.tensors[graph.inputs[0]]
-    grid = grid_of(tensor)
-    return {tensor.index: x if grid is None else to_integers(x, grid).astype(tensor.dtype)}
+    grid = tensor.grid
+    return {tensor.index: x if grid is None else grid.quantize(x, len(tensor.shape))}
 
 
 def pairs_of(route: str) -> list[tuple[str, str]]:
@@ -310,7 +311,7 @@ def draw(route: Route, folder: Path, title: str) -> None:
     base = "qat" if "qat" in route.outputs else "float"
     measured = {name: real(route, name) for name in route.outputs if name in runtimes()}
     if measured:
-        figure = plots.scatter(base, real(route, base), measured, scale=float(route.grid.scale), title=title)
+        figure = plots.scatter(base, real(route, base), measured, scale=float(route.grid.lsb), title=title)
         plots.save_png(figure, folder / f"{route.name}_scatter.png")
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from qcompare.core.graph import Graph, Operator, Quantization, Tensor
+from qcompare.core.graph import Graph, Operator, Tensor
+from qcompare.core.grid import Grid
 
 ABSENT = -1
 
@@ -24,30 +25,28 @@ class Builder:
         name: str,
         shape: tuple[int, ...],
         dtype: np.dtype | type,
-        quantization: Quantization | None = None,
+        grid: Grid | None = None,
         *,
         variable: bool = False,
     ) -> int:
         """A tensor that an operator computes, or an input of the graph."""
-        return self._add(name, shape, np.dtype(dtype), quantization, None, variable)
+        return self._add(name, shape, np.dtype(dtype), grid, None, variable)
 
-    def constant(self, name: str, data: np.ndarray, quantization: Quantization | None = None) -> int:
+    def constant(self, name: str, data: np.ndarray, grid: Grid | None = None) -> int:
         """A tensor with its value."""
-        return self._add(name, data.shape, data.dtype, quantization, data, False)
+        return self._add(name, data.shape, data.dtype, grid, data, False)
 
     def _add(
         self,
         name: str,
         shape: tuple[int, ...],
         dtype: np.dtype,
-        quantization: Quantization | None,
+        grid: Grid | None,
         data: np.ndarray | None,
         variable: bool,
     ) -> int:
         index = len(self.tensors)
-        tensor = Tensor(
-            index=index, name=name, shape=shape, dtype=dtype, quantization=quantization, data=data, variable=variable
-        )
+        tensor = Tensor(index=index, name=name, shape=shape, dtype=dtype, grid=grid, data=data, variable=variable)
         self.tensors.append(tensor)
         return index
 
@@ -76,20 +75,11 @@ class Builder:
             )
         )
 
-    def graph(self, inputs: Sequence[int], outputs: Sequence[int], subgraphs: Sequence[Graph] = ()) -> Graph:
-        """What was collected. subgraphs: the bodies of its control flow, from the model's second graph on."""
-        main = Graph(
+    def graph(self, inputs: Sequence[int], outputs: Sequence[int]) -> Graph:
+        """What was collected."""
+        return Graph(
             tensors=tuple(self.tensors),
             operators=tuple(self.operators),
             inputs=tuple(inputs),
             outputs=tuple(outputs),
-        )
-        if not subgraphs:
-            return main
-        return Graph(
-            tensors=main.tensors,
-            operators=main.operators,
-            inputs=main.inputs,
-            outputs=main.outputs,
-            subgraphs=(main, *subgraphs),
         )

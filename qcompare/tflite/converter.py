@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 import qcompare.models  # noqa: F401  (settles the environment before TensorFlow is imported)
-from qcompare.core.graph import Graph, Quantization
+from qcompare.core.graph import Graph, Model
+from qcompare.core.grid import Grid
 from qcompare.tflite import schema
 
 INT8_ACTIVATIONS = np.dtype(np.int8)
@@ -66,18 +67,18 @@ def convert(
 
 def checked(model: bytes) -> Converted:
     """A model with what is wrong with it."""
-    graph = schema.read(model)
-    faults = [not_integer(graph), *cells_out_of_range(graph), *saturated_biases(graph)]
+    read = schema.read(model)
+    faults = [not_integer(read), *cells_out_of_range(read.main), *saturated_biases(read)]
     return Converted(model=model, note="; ".join(filter(None, faults)))
 
 
-def not_integer(graph: Graph) -> str:
+def not_integer(model: Model) -> str:
     """The operators that compute in float, in one line; "" for an all-integer model."""
-    if not graph.operators:
+    if not model.main.operators:
         return "the converted model is empty"
     stray = {
         operator.name
-        for part in (graph, *graph.subgraphs[1:])
+        for part in model.graphs
         for operator in part.operators
         for index in (*operator.inputs, *operator.outputs)
         if index >= 0 and part.tensors[index].dtype.name not in INTEGER_DTYPES
@@ -99,7 +100,7 @@ def takes_cell(scale: np.float32) -> bool:
     return bool(mantissa == 0.5) and int(exponent) - 1 in CELL_EXPONENTS
 
 
-def check_cell(cell: Quantization, name: str) -> None:
+def check_cell(cell: Grid, name: str) -> None:
     """ValueError unless the kernel takes the scale."""
     if not takes_cell(cell.scale[0]):
         raise ValueError(
@@ -122,15 +123,15 @@ def cells_out_of_range(graph: Graph) -> list[str]:
     ]
 
 
-def saturated_biases(graph: Graph) -> list[str]:
+def saturated_biases(model: Model) -> list[str]:
     """Quantized int32 constants that the scale of their products does not let into int32, a line each."""
     limits = np.iinfo(np.int32)
     return [
-        f"{tensor.name}: a bias is beyond int32 at its scale, {float(tensor.quantization.scale.min()):g}"
-        for part in (graph, *graph.subgraphs[1:])
+        f"{tensor.name}: a bias is beyond int32 at its scale, {float(tensor.grid.scale.min()):g}"
+        for part in model.graphs
         for tensor in part.tensors
         if tensor.data is not None
         and tensor.dtype == np.int32
-        and tensor.quantization is not None
+        and tensor.grid is not None
         and np.isin(tensor.data, (limits.min, limits.max)).any()
     ]

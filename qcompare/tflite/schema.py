@@ -1,4 +1,4 @@
-"""A `.tflite` flatbuffer read into a Graph and a Graph written as one, through LiteRT's own schema module."""
+"""A `.tflite` flatbuffer read into a Model and a Model written as one, through LiteRT's own schema module."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from qcompare.core.graph import Graph, Operator, Quantization, Tensor
+from qcompare.core.graph import Graph, Model, Operator, Tensor
+from qcompare.core.grid import Grid
 
 DTYPES: dict[str, np.dtype] = {
     "FLOAT32": np.dtype(np.float32),
@@ -71,27 +72,19 @@ def pack(model: schema.ModelT) -> bytes:
     return bytes(builder.Output())
 
 
-def read(model: bytes) -> Graph:
-    """The main graph of a model, with all subgraphs at hand. Raises NotAModelError."""
-    return to_graph(unpack(model))
+def read(model: bytes) -> Model:
+    """All graphs of a model. Raises NotAModelError."""
+    return to_model(unpack(model))
 
 
-def to_graph(unpacked: schema.ModelT) -> Graph:
-    """The main graph of an unpacked model. Raises NotAModelError when its parts do not fit each other."""
+def to_model(unpacked: schema.ModelT) -> Model:
+    """All graphs of an unpacked model. Raises NotAModelError when its parts do not fit each other."""
     try:
         if not unpacked.subgraphs:
             raise ValueError("no subgraph")
-        subgraphs = tuple(_graph(unpacked, subgraph) for subgraph in unpacked.subgraphs)
-        main = subgraphs[0]
+        return Model(graphs=tuple(_graph(unpacked, subgraph) for subgraph in unpacked.subgraphs))
     except (IndexError, TypeError, ValueError, AttributeError, KeyError) as error:
         raise NotAModelError(f"a damaged TFLite model: {error}") from error
-    return Graph(
-        tensors=main.tensors,
-        operators=main.operators,
-        inputs=main.inputs,
-        outputs=main.outputs,
-        subgraphs=subgraphs,
-    )
 
 
 def _graph(model: schema.ModelT, subgraph: schema.SubGraphT) -> Graph:
@@ -136,7 +129,7 @@ def _tensor(model: schema.ModelT, index: int, stored: schema.TensorT, taken: set
         name=name,
         shape=shape,
         dtype=dtype,
-        quantization=_quantization(index, stored.quantization, shape),
+        grid=_grid(index, stored.quantization, dtype, shape),
         data=_constant(model.buffers[stored.buffer].data, dtype, shape),
         variable=bool(stored.isVariable),
     )
@@ -150,9 +143,9 @@ def _constant(data: Any, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray 
     return np.frombuffer(bytes(bytearray(data)), dtype=dtype).reshape(shape)
 
 
-def _quantization(
-    index: int, stored: schema.QuantizationParametersT | None, shape: tuple[int, ...]
-) -> Quantization | None:
+def _grid(
+    index: int, stored: schema.QuantizationParametersT | None, dtype: np.dtype, shape: tuple[int, ...]
+) -> Grid | None:
     if stored is None or len(_listed(stored.scale)) == 0:
         return None
     scale = np.asarray(stored.scale, np.float32)
@@ -167,7 +160,7 @@ def _quantization(
         raise ValueError(f"tensor {index} has {scale.size} scales and {zero_point.size} zero points")
     if scale.size > 1 and (axis not in range(len(shape)) or shape[axis] != scale.size):
         raise ValueError(f"tensor {index} of shape {shape} has {scale.size} scales along dimension {axis}")
-    return Quantization(scale=scale, zero_point=zero_point, axis=axis)
+    return Grid(scale=scale, zero_point=zero_point, dtype=dtype, axis=axis)
 
 
 def _operator(model: schema.ModelT, index: int, stored: schema.OperatorT) -> Operator:
@@ -197,24 +190,21 @@ def _options(stored: Any) -> dict[str, Any]:
     return options
 
 
-def write(graph: Graph) -> bytes:
-    """The flatbuffer of a graph and of the subgraphs that its control flow names: tensors, constants and operators.
-
-    graph.subgraphs: all subgraphs in the file's order, of which the first stands for the graph itself; () for a graph
-        alone. Each constant is stored in a buffer of its own.
+def write(model: Model) -> bytes:
+    """The flatbuffer of a model's graphs: tensors, constants and operators. Each constant has a buffer of its own.
 
     Reading the result gives the same graphs. ValueError for an operator that the schema does not know.
     """
-    model = schema.ModelT()
-    model.version = 3
-    model.description = "qcompare"
-    model.operatorCodes = []
-    model.buffers = [schema.BufferT()]
-    model.subgraphs = [
-        _stored_subgraph(model, each, f"subgraph_{index}" if index else "main")
-        for index, each in enumerate((graph, *graph.subgraphs[1:]))
+    stored = schema.ModelT()
+    stored.version = 3
+    stored.description = "qcompare"
+    stored.operatorCodes = []
+    stored.buffers = [schema.BufferT()]
+    stored.subgraphs = [
+        _stored_subgraph(stored, graph, f"subgraph_{index}" if index else "main")
+        for index, graph in enumerate(model.graphs)
     ]
-    return pack(model)
+    return pack(stored)
 
 
 def _stored_subgraph(model: schema.ModelT, graph: Graph, name: str) -> schema.SubGraphT:
@@ -239,11 +229,11 @@ def _stored_tensor(model: schema.ModelT, tensor: Tensor) -> schema.TensorT:
         buffer.data = np.frombuffer(np.ascontiguousarray(tensor.data).tobytes(), np.uint8)
         model.buffers.append(buffer)
         stored.buffer = len(model.buffers) - 1
-    if tensor.quantization is not None:
+    if tensor.grid is not None:
         quantization = schema.QuantizationParametersT()
-        quantization.scale = tensor.quantization.scale.astype(np.float32)
-        quantization.zeroPoint = tensor.quantization.zero_point.astype(np.int64)
-        quantization.quantizedDimension = tensor.quantization.axis
+        quantization.scale = tensor.grid.scale.astype(np.float32)
+        quantization.zeroPoint = tensor.grid.zero_point.astype(np.int64)
+        quantization.quantizedDimension = tensor.grid.axis
         stored.quantization = quantization
     return stored
 

@@ -13,7 +13,8 @@ from functools import lru_cache
 import numpy as np
 import tensorflow as tf
 
-from qcompare.core.graph import Graph, Operator, Quantization, Tensor
+from qcompare.core.graph import Graph, Operator, Tensor, model_of
+from qcompare.core.grid import Grid
 from qcompare.manual import executor
 from qcompare.manual.arithmetic import RULES
 from qcompare.manual.exact import EXACT32
@@ -29,7 +30,7 @@ CHUNK = EXACT32 // (255 * 127)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grid:
+class Int8Grid:
     """`real = (q - zero_point) * scale` in int8."""
 
     scale: np.float32
@@ -45,14 +46,14 @@ class Grid:
         return 127 - self.zero_point
 
     @property
-    def quantization(self) -> Quantization:
-        return Quantization(scale=np.array([self.scale]), zero_point=np.array([self.zero_point], np.int64))
+    def grid(self) -> Grid:
+        return Grid.single(self.scale, self.zero_point, np.int8)
 
 
-def grid_of(low: float | np.floating, high: float | np.floating) -> Grid:
+def grid_of(low: float | np.floating, high: float | np.floating) -> Int8Grid:
     """The grid of the range [low, high]."""
-    quantization = INT8.quantization(np.float32(low), np.float32(high))
-    return Grid(scale=quantization.scale[0], zero_point=int(quantization.zero_point[0]))
+    grid = INT8.grid(np.float32(low), np.float32(high))
+    return Int8Grid(scale=grid.lsb, zero_point=grid.zero)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +61,7 @@ class Integers:
     """Whole numbers `q - zero_point` in float32, which carry the gradient of the loss by themselves."""
 
     tensor: tf.Tensor
-    grid: Grid
+    grid: Int8Grid
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,7 +88,7 @@ def product(x: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 @lru_cache(maxsize=1024)
 def elementwise_table(
-    operator: str, inputs: tuple[Grid, ...], output: Grid, units: int, activation: str, kernels: str
+    operator: str, inputs: tuple[Int8Grid, ...], output: Int8Grid, units: int, activation: str, kernels: str
 ) -> tuple[tf.Tensor, np.ndarray]:
     """What an operator on [1, units] gives for every int8 or pair of them, as the manual engine computes it.
 
@@ -95,7 +96,7 @@ def elementwise_table(
     result depends on where it stands in its tensor.
     """
     tensors = [
-        Tensor(index=i, name=f"t{i}", shape=(1, units), dtype=np.dtype(np.int8), quantization=grid.quantization)
+        Tensor(index=i, name=f"t{i}", shape=(1, units), dtype=np.dtype(np.int8), grid=grid.grid)
         for i, grid in enumerate((*inputs, output))
     ]
     count = len(inputs)
@@ -109,7 +110,7 @@ def elementwise_table(
     graph = Graph(tensors=tuple(tensors), operators=(node,), inputs=tuple(range(count)), outputs=(count,))
     values = np.meshgrid(*[np.arange(-128, 128, dtype=np.int8)] * count, indexing="ij")
     fed = {i: np.repeat(value.reshape(-1, 1, 1), units, axis=2) for i, value in enumerate(values)}
-    result = executor.run(graph, fed, kernels).result.reshape(-1, units)
+    result = executor.run(model_of(graph), fed, kernels).result.reshape(-1, units)
     columns, row_of_unit = np.unique(result, axis=1, return_inverse=True)
     table = columns.T.astype(np.float32) - np.float32(output.zero_point)
     return held(table.reshape(-1)), row_of_unit.reshape(-1)
@@ -125,7 +126,7 @@ class ExactOps(Ops):
         self.kernels = kernels
         self._weights: dict[str, Weight] = {}
 
-    def grid(self, role: str) -> Grid:
+    def grid(self, role: str) -> Int8Grid:
         return grid_of(*self.learned[role])
 
     def tensor(self, value: Integers) -> tf.Tensor:
@@ -146,7 +147,7 @@ class ExactOps(Ops):
 
     def zeros(self, name: str, batch: int | tf.Tensor, units: int) -> Integers:
         role = self.role(name)
-        grid = self.grid(role) if role in self.learned else Grid(scale=np.float32(1), zero_point=0)
+        grid = self.grid(role) if role in self.learned else Int8Grid(scale=np.float32(1), zero_point=0)
         return Integers(tensor=tf.zeros([batch, units]), grid=grid)
 
     def _weight(self, name: str, *, gates: bool = False) -> Weight:
@@ -195,7 +196,7 @@ class ExactOps(Ops):
     def _rule(self, operator: str) -> str:
         return str(getattr(RULES[operator, "int8"], self.kernels))
 
-    def _multiplier(self, x: Grid, weight: tf.Tensor, y: Grid) -> tf.Tensor:
+    def _multiplier(self, x: Int8Grid, weight: tf.Tensor, y: Int8Grid) -> tf.Tensor:
         """(27), (28), (29). Quotients are formed in float64: the graph's optimizer multiplies by reciprocals."""
         rule, x64, y64 = self._rule("FULLY_CONNECTED"), tf.constant(x.scale, tf.float64), np.float64(y.scale)
         if rule == "RNE32":
@@ -207,7 +208,7 @@ class ExactOps(Ops):
     def _role_before(self, name: str, activation: str) -> str:
         return self.role(name if activation in ("linear", "relu") else f"{name}_before_activation")
 
-    def _bounds(self, grid: Grid, activation: str) -> tuple[float, float]:
+    def _bounds(self, grid: Int8Grid, activation: str) -> tuple[float, float]:
         low = max(grid.smallest, 0) if activation == "relu" else grid.smallest
         return float(low), float(grid.largest)
 
@@ -216,7 +217,9 @@ class ExactOps(Ops):
             return self.tanh(name, value)
         return self.logistic(name, value) if activation == "sigmoid" else value
 
-    def _elementwise(self, operator: str, values: list[Integers], grid: Grid, activation: str = "linear") -> tf.Tensor:
+    def _elementwise(
+        self, operator: str, values: list[Integers], grid: Int8Grid, activation: str = "linear"
+    ) -> tf.Tensor:
         """The operator's integers less the zero point, by table, without gradient."""
         units = values[0].tensor.shape[-1]
         table, rows = elementwise_table(
@@ -256,7 +259,7 @@ class ExactOps(Ops):
         grid = grid_of(*LOGISTIC_RANGE)
         return self._table_function(name, "LOGISTIC", x, grid, lambda y: y * grid.scale * (1 - y * grid.scale))
 
-    def _table_function(self, name: str, operator: str, x: Integers, grid: Grid, derivative: object) -> Integers:
+    def _table_function(self, name: str, operator: str, x: Integers, grid: Int8Grid, derivative: object) -> Integers:
         @tf.custom_gradient
         def compute(tensor: tf.Tensor) -> tuple[tf.Tensor, object]:
             y = self._elementwise(operator, [self.alike(x, tensor)], grid)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from qcompare.core.graph import Quantization
+from qcompare.core.grid import Grid
 from qcompare.models.ops import GATES, Ops, Value
 from qcompare.training.gradients import clipped
 from qcompare.training.near_lstm import GateWeight, coarsened, exponent_of, near_lstm
@@ -117,7 +117,7 @@ class FakeQuantOps(RangeObserver):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Grid:
+class TracedGrid:
     """The grid of a role: values `q * scale` for whole q from low to high (zero point taken off)."""
 
     scale: tf.Tensor
@@ -145,27 +145,27 @@ class AlignedOps(FakeQuantOps):
         self.format = number_format
         self._weights: dict[str, FakeQuantized] = {}
         self._biases: dict[str, tf.Tensor] = {}
-        self._grids: dict[str, Grid] = {}
+        self._grids: dict[str, TracedGrid] = {}
 
-    def grid(self, role: str, fixed: tuple[float, float] | None = None) -> Grid:
+    def grid(self, role: str, fixed: tuple[float, float] | None = None) -> TracedGrid:
         """The grid of a role; computed once a pass, however many steps share it."""
         if role not in self._grids:
             self._grids[role] = self._symmetric(role, fixed) if self.format.symmetric else self._affine(role, fixed)
         return self._grids[role]
 
-    def _affine(self, role: str, fixed: tuple[float, float] | None) -> Grid:
-        """`NumberFormat.quantization`, in float64 as there: float32 takes other sides of ties."""
+    def _affine(self, role: str, fixed: tuple[float, float] | None) -> TracedGrid:
+        """`NumberFormat.grid`, in float64 as there: float32 takes other sides of ties."""
         low, high = (tf.cast(end, tf.float64) for end in self.range_of(role, fixed))
         scale = (high - low) / 255.0
         lowest = tf.cast(-tf.floor(0.5 - low / scale), tf.float32)
-        return Grid(scale=tf.cast(scale, tf.float32), low=lowest, high=lowest + 255.0)
+        return TracedGrid(scale=tf.cast(scale, tf.float32), low=lowest, high=lowest + 255.0)
 
-    def _symmetric(self, role: str, fixed: tuple[float, float] | None) -> Grid:
+    def _symmetric(self, role: str, fixed: tuple[float, float] | None) -> TracedGrid:
         bounds = {"low": tf.constant(float(self.format.lowest)), "high": tf.constant(float(self.format.highest))}
         if fixed is not None:
-            return Grid(scale=tf.constant(self.format.prescribed(fixed).scale[0]), **bounds)
+            return TracedGrid(scale=tf.constant(self.format.prescribed(fixed).scale[0]), **bounds)
         low, high = (tf.cast(end, tf.float64) for end in self.range_of(role))
-        return Grid(scale=tf.cast(tf.maximum(-low, high) / self.format.highest, tf.float32), **bounds)
+        return TracedGrid(scale=tf.cast(tf.maximum(-low, high) / self.format.highest, tf.float32), **bounds)
 
     def rounded(self, role: str, value: tf.Tensor, fixed: tuple[float, float] | None = None) -> FakeQuantized:
         RangeObserver.rounded(self, role, value, fixed)
@@ -277,11 +277,11 @@ def on_grid_twice(
     return inside * scale, gradient
 
 
-def weight_scale(weight: np.ndarray, *, per_channel: bool) -> Quantization:
+def weight_scale(weight: np.ndarray, *, per_channel: bool) -> Grid:
     """The int8 scales of a weight [inputs, outputs], one for each output channel or one in all; zero points are 0."""
     largest = np.abs(weight).max(axis=0 if per_channel else (0, 1), keepdims=not per_channel).reshape(-1)
     scale = (np.maximum(largest, np.float32(SMALLEST_RANGE)).astype(np.float64) / 127).astype(np.float32)
-    return Quantization(scale=scale, zero_point=np.zeros(scale.shape, np.int64))
+    return Grid(scale=scale, zero_point=np.zeros(scale.shape, np.int64), dtype=np.dtype(np.int8))
 
 
 def gate_weight_scales(weight: np.ndarray) -> np.ndarray:
@@ -306,6 +306,6 @@ def cell_range(largest: float) -> tuple[float, float]:
     return -bound, bound * (1 - 2.0**-15)
 
 
-def cell_scale(low: np.float32, high: np.float32) -> Quantization:
+def cell_scale(low: np.float32, high: np.float32) -> Grid:
     """The int16 scale of the fused LSTM's cell in the range [low, high] of `cell_range`."""
-    return Quantization(scale=np.array([-low / np.float32(32768)], np.float32), zero_point=np.zeros(1, np.int64))
+    return Grid.single(-low / np.float32(32768), 0, np.int16)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qcompare.core.graph import Quantization
+from qcompare.core.grid import Grid
 from qcompare.training.fake_quant import weight_scale
 from qcompare.training.number_format import NumberFormat
 
@@ -16,7 +16,7 @@ class Constant:
     """Integers and their scales."""
 
     data: np.ndarray
-    quantization: Quantization
+    grid: Grid
 
 
 def integer_weight(weight: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -34,12 +34,12 @@ def integer_bias(bias: np.ndarray, x_scale: np.float32, weight_scale: np.ndarray
 
 def weight_constant(weight: np.ndarray, *, per_channel: bool) -> Constant:
     """A matrix [inputs, units] as int8 [units, inputs], with a scale a unit or one in all."""
-    quantization = weight_scale(weight, per_channel=per_channel)
-    return Constant(data=np.ascontiguousarray(integer_weight(weight, quantization.scale).T), quantization=quantization)
+    grid = weight_scale(weight, per_channel=per_channel)
+    return Constant(data=np.ascontiguousarray(integer_weight(weight, grid.scale).T), grid=grid)
 
 
-def bias_constant(bias: np.ndarray, x: Quantization, weight: Constant, number_format: NumberFormat) -> Constant:
+def bias_constant(bias: np.ndarray, x: Grid, weight: Constant, number_format: NumberFormat) -> Constant:
     """A bias [units] in steps of the products of an input on the grid x with the weight."""
-    scale = weight.quantization.scale
-    quantization = Quantization(scale=x.scale[0] * scale, zero_point=np.zeros(scale.shape, np.int64))
-    return Constant(data=integer_bias(bias, x.scale[0], scale, number_format.bias), quantization=quantization)
+    scale = weight.grid.scale
+    grid = Grid(scale=x.scale[0] * scale, zero_point=np.zeros(scale.shape, np.int64), dtype=number_format.bias)
+    return Constant(data=integer_bias(bias, x.scale[0], scale, number_format.bias), grid=grid)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qcompare.core.graph import Quantization
+from qcompare.core.grid import Grid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,20 +34,20 @@ class NumberFormat:
         """Whether zero points are 0: what the 16-bit kernels compute with."""
         return self.activation == np.int16
 
-    def quantization(self, low: float | np.floating, high: float | np.floating) -> Quantization:
+    def grid(self, low: float | np.floating, high: float | np.floating) -> Grid:
         """The scale and zero point of the range [low, high], float32; formed in float64, as the converter does."""
         if self.symmetric:
             scale, zero_point = max(-np.float64(low), np.float64(high)) / self.highest, 0.0
         else:
             scale = (np.float64(high) - np.float64(low)) / (self.highest - self.lowest)
             zero_point = np.clip(np.floor(self.lowest - np.float64(low) / scale + 0.5), self.lowest, self.highest)
-        return Quantization(scale=np.array([scale], np.float32), zero_point=np.array([zero_point], np.int64))
+        return Grid.single(np.float32(scale), np.int64(zero_point), self.activation)
 
-    def prescribed(self, fixed: tuple[float, float]) -> Quantization:
+    def prescribed(self, fixed: tuple[float, float]) -> Grid:
         """What TANH and LOGISTIC hand on, whose int8 range is `fixed`: the 16-bit kernels write steps of 2^-15."""
         if self.symmetric:
-            return Quantization(scale=np.array([2.0**-15], np.float32), zero_point=np.zeros(1, np.int64))
-        return self.quantization(*(np.float32(end) for end in fixed))
+            return Grid.single(2.0**-15, 0, self.activation)
+        return self.grid(*(np.float32(end) for end in fixed))
 
 
 INT8 = NumberFormat(name="int8", activation=np.dtype(np.int8), bias=np.dtype(np.int32))

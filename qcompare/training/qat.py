@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from qcompare.config.options import Qat, Quant
-from qcompare.core.graph import Quantization
+from qcompare.core.grid import Grid
 from qcompare.data.dataset import Dataset
 from qcompare.models.network import Architecture
 from qcompare.models.ops import GATES, Ops
@@ -141,18 +141,18 @@ def evaluate(architecture: Architecture, trained: TrainedQat, x: np.ndarray) -> 
 
 def learned_scales(
     architecture: Architecture, trained: TrainedQat, *, per_channel: bool
-) -> tuple[dict[str, Quantization], dict[str, str]]:
+) -> tuple[dict[str, Grid], dict[str, str]]:
     """Scales by role and by weight, as the converter derives them; and role of a FULLY_CONNECTED -> its weight."""
     everything = {**trained.weights, **architecture.constants()}
     readers = WeightReaders(everything)
     architecture.forward(readers, tf.zeros([1, architecture.steps, architecture.features]))
     learned = {
-        role: (cell_scale if is_cell(role) else trained.number_format.quantization)(low, high)
+        role: (cell_scale if is_cell(role) else trained.number_format.grid)(low, high)
         for role, (low, high) in trained.ranges.items()
     }
     for name in set(readers.weight_of.values()):
         learned[name] = weight_scale(everything[name], per_channel=per_channel)
     for name in readers.gate_weights:
         for gate, scale in zip(GATES, gate_weight_scales(everything[name]), strict=True):
-            learned[f"{name}/{gate}"] = Quantization(scale=scale[None], zero_point=np.zeros(1, np.int64))
+            learned[f"{name}/{gate}"] = Grid.single(scale, 0, np.int8)
     return learned, readers.weight_of

@@ -11,21 +11,19 @@ import pytest
 from qcompare.analysis.figures import (
     ERRORS_COLUMNS,
     Figures,
-    Grid,
     compare,
     compare_with_labels,
     errors_frame,
-    grid_of,
     lsb_histogram,
     to_integers,
     to_reals,
     ulp_distance,
 )
-from qcompare.core.graph import Quantization, Tensor
+from qcompare.core.grid import Grid
 
-GRID = Grid(scale=np.float32(0.1), zero_point=-3, dtype=np.dtype(np.int8))
-GRID16 = Grid(scale=np.float32(2**-15), zero_point=0, dtype=np.dtype(np.int16))
-HALVES = Grid(scale=np.float32(0.5), zero_point=10, dtype=np.dtype(np.int8))
+GRID = Grid.single(0.1, -3, np.int8)
+GRID16 = Grid.single(2**-15, 0, np.int16)
+HALVES = Grid.single(0.5, 10, np.int8)
 SOME = np.arange(-60, 60, dtype=np.int8).reshape(12, 10)
 
 
@@ -65,7 +63,7 @@ def test_one_flipped_integer_is_one_mismatch(flip):
     b = SOME.copy()
     b[3, 4] += flip
     figures = compare(SOME, b, GRID, classification=False)
-    scale = Fraction(float(GRID.scale))
+    scale = Fraction(float(GRID.lsb))
     assert (figures.n, figures.mismatches, figures.max_lsb) == (120, 1, abs(flip))
     assert figures.mismatch_rate == 1 / 120
     assert figures.mean_lsb == abs(flip) / 120
@@ -80,7 +78,7 @@ def test_one_flipped_integer_is_one_mismatch(flip):
 def test_random_integers_against_fractions(dtype):
     random = np.random.default_rng(5)
     ends = np.iinfo(dtype)
-    grid = Grid(scale=np.float32(0.0371), zero_point=-17, dtype=np.dtype(dtype))
+    grid = Grid.single(0.0371, -17, dtype)
     a, b = random.integers(ends.min, ends.max, (2, 7, 3, 5), endpoint=True).astype(dtype)
     b[0, 0, :2] = ends.min, ends.max
     figures = compare(a, b, grid, classification=True)
@@ -130,14 +128,14 @@ def test_halves_round_before_the_zero_point_is_added():
 
 @pytest.mark.parametrize(("real", "end"), [(1e3, 127), (-1e3, -128), (3e38, 127), (-3e38, -128)])
 def test_reals_beyond_the_range_are_clipped(real, end):
-    small = Grid(scale=np.float32(1e-3), zero_point=4, dtype=np.dtype(np.int8))
+    small = Grid.single(1e-3, 4, np.int8)
     assert to_integers(np.array([real], np.float32), small).item() == end
 
 
 def test_integers_survive_the_way_to_reals_and_back():
     every = np.arange(-128, 128).astype(np.int8)
     assert np.array_equal(to_integers(to_reals(every, GRID).astype(np.float32), GRID), every)
-    assert [Fraction(v) for v in to_reals(every, GRID)] == [(int(q) + 3) * Fraction(float(GRID.scale)) for q in every]
+    assert [Fraction(v) for v in to_reals(every, GRID)] == [(int(q) + 3) * Fraction(float(GRID.lsb)) for q in every]
 
 
 def test_a_float_engine_on_the_grid_has_no_mismatch_but_a_real_error():
@@ -162,7 +160,7 @@ def test_saturation_is_of_b_alone():
 
 
 def test_a_zero_vector_has_no_cosine_and_as_a_no_sqnr():
-    zero = np.full((2, 3), GRID.zero_point, np.int8)
+    zero = np.full((2, 3), GRID.zero, np.int8)
     one = zero + np.int8(1)
     assert compare(zero, one, GRID, classification=False).cosine_similarity is None
     assert compare(one, zero, GRID, classification=False).cosine_similarity is None
@@ -278,18 +276,6 @@ def test_the_histogram_counts_every_difference():
     reals[5, 5] = np.nan
     differences, counts = lsb_histogram(reals, SOME, GRID)
     assert (differences.tolist(), counts.tolist()) == ([0], [119])
-
-
-def tensor(dtype, scales):
-    quantization = Quantization(scale=np.array(scales, np.float32), zero_point=np.full(len(scales), 5))
-    return Tensor(index=0, name="y", shape=(1, 2), dtype=np.dtype(dtype), quantization=quantization)
-
-
-def test_the_grid_of_a_tensor():
-    assert grid_of(tensor(np.int8, [0.25])) == Grid(scale=np.float32(0.25), zero_point=5, dtype=np.dtype(np.int8))
-    assert grid_of(tensor(np.float32, [0.25])) is None
-    with pytest.raises(ValueError, match="per channel"):
-        grid_of(tensor(np.int8, [0.25, 0.5]))
 
 
 def test_ulp_distance_counts_float32_steps():

@@ -11,12 +11,15 @@ from qcompare.analysis.parameters import (
     parameters_frame,
     weight_roles,
 )
-from qcompare.core.graph import Graph, Operator, Quantization, Tensor
+from qcompare.core.graph import Graph, Operator, Tensor
+from qcompare.core.grid import Grid
 
 
 def scales(*values, zero_point=0):
-    return Quantization(
-        scale=np.array(values, np.float32), zero_point=np.full(len(values), zero_point, np.int64), axis=0
+    return Grid(
+        scale=np.array(values, np.float32),
+        zero_point=np.full(len(values), zero_point, np.int64),
+        dtype=np.dtype(np.int8),
     )
 
 
@@ -26,7 +29,7 @@ class Model:
     def __init__(self):
         self.tensors, self.operators = [], []
 
-    def tensor(self, name, quantization=None, dtype=np.int8, data=None):
+    def tensor(self, name, grid=None, dtype=np.int8, data=None):
         shape = (1, 2) if data is None else data.shape
         self.tensors.append(
             Tensor(
@@ -34,7 +37,7 @@ class Model:
                 name=name,
                 shape=shape,
                 dtype=np.dtype(dtype),
-                quantization=quantization,
+                grid=grid,
                 data=data,
             )
         )

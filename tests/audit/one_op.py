@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from qcompare.core.graph import Graph, Operator, Quantization, Tensor
+from qcompare.core.graph import Graph, Operator, Tensor, model_of
+from qcompare.core.grid import Grid
 from qcompare.manual.executor import run
 from qcompare.tflite.schema import write
 
@@ -23,10 +24,10 @@ RESOLVERS = {
 RUNTIMES = (*RESOLVERS, "micro")
 
 
-def quantization(scale: Any, zero_point: Any = 0, axis: int = 0) -> Quantization:
+def quantization(scale: Any, zero_point: Any = 0, axis: int = 0, dtype: Any = np.int8) -> Grid:
     """Per tensor from numbers, per channel from arrays (the zero points are then zero)."""
     scale = np.atleast_1d(np.asarray(scale, np.float32))
-    return Quantization(scale=scale, zero_point=np.full(scale.shape, zero_point, np.int64), axis=axis)
+    return Grid(scale=scale, zero_point=np.full(scale.shape, zero_point, np.int64), dtype=np.dtype(dtype), axis=axis)
 
 
 class Builder:
@@ -38,16 +39,14 @@ class Builder:
     def activation(
         self, shape: Sequence[int], dtype: Any, scale: Any = None, zero_point: int = 0, *, variable: bool = False
     ) -> int:
-        parameters = None if scale is None else quantization(scale, zero_point)
+        parameters = None if scale is None else quantization(scale, zero_point, dtype=dtype)
         return self._add(tuple(shape), np.dtype(dtype), parameters, None, variable)
 
     def constant(self, data: np.ndarray, scale: Any = None, zero_point: int = 0, axis: int = 0) -> int:
-        parameters = None if scale is None else quantization(scale, zero_point, axis)
+        parameters = None if scale is None else quantization(scale, zero_point, axis, data.dtype)
         return self._add(data.shape, data.dtype, parameters, data, False)
 
-    def _add(
-        self, shape: tuple[int, ...], dtype: np.dtype, parameters: Quantization | None, data: Any, variable: bool
-    ) -> int:
+    def _add(self, shape: tuple[int, ...], dtype: np.dtype, parameters: Grid | None, data: Any, variable: bool) -> int:
         index = len(self.tensors)
         self.tensors.append(
             Tensor(
@@ -55,7 +54,7 @@ class Builder:
                 name=f"t{index}",
                 shape=shape,
                 dtype=dtype,
-                quantization=parameters,
+                grid=parameters,
                 data=data,
                 variable=variable,
             )
@@ -166,7 +165,7 @@ def run_micro(graph: Graph, model: bytes, inputs: Mapping[int, np.ndarray]) -> d
 
 def run_runtime(graph: Graph, inputs: Mapping[int, np.ndarray], kernel_set: str) -> dict[int, np.ndarray]:
     """The graph's outputs as a runtime computes them."""
-    model = write(graph)
+    model = write(model_of(graph))
     if kernel_set == "micro":
         return run_micro(graph, model, inputs)
     return run_litert(model, inputs, graph.outputs, kernel_set)
@@ -184,7 +183,7 @@ class Difference:
 def difference(graph: Graph, inputs: Mapping[int, np.ndarray], kernel_set: str, arithmetic: str = "") -> Difference:
     """The manual engine against a runtime, over the graph's outputs."""
     expected = run_runtime(graph, inputs, kernel_set)
-    trace = run(graph, inputs, arithmetic or kernel_set)
+    trace = run(model_of(graph), inputs, arithmetic or kernel_set)
     values = unequal = largest = 0
     for index in graph.outputs:
         want, got = expected[index], trace.tensors[graph.tensors[index].name].reshape(expected[index].shape)

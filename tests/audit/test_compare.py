@@ -155,8 +155,8 @@ def test_another_scale_than_the_files_is_found():
 def rescaled(graph, index, scale):
     """The graph with another scale for one tensor."""
     tensors = list(graph.tensors)
-    quantization = replace(tensors[index].quantization, scale=np.array([scale], np.float32))
-    tensors[index] = replace(tensors[index], quantization=quantization)
+    quantization = replace(tensors[index].grid, scale=np.array([scale], np.float32))
+    tensors[index] = replace(tensors[index], grid=quantization)
     return replace(graph, tensors=tuple(tensors))
 
 
@@ -287,7 +287,7 @@ def test_a_bias_that_names_its_filters_dimension_is_audited_where_it_runs(saved)
     case = next(c for c in cases() if (c.op, c.dtype, c.granularity) == ("DEPTHWISE_CONV_2D", "int8", "channel"))
     graph = case.draw(np.random.default_rng(0))
     tensors = list(graph.tensors)
-    tensors[2] = replace(tensors[2], quantization=replace(tensors[2].quantization, axis=3))
+    tensors[2] = replace(tensors[2], grid=replace(tensors[2].grid, axis=3))
     status, rows = run(saved(replace(graph, tensors=tuple(tensors))), "--kernels", "reference,micro")
     assert status == 1
     rows = rows.set_index("kernels")

@@ -11,6 +11,7 @@ import pytest
 from qcompare.audit import probe
 from qcompare.audit.one_op import cases
 from qcompare.core.child import ChildCrashedError
+from qcompare.core.graph import model_of
 from qcompare.engines import litert as interpreter
 from qcompare.engines import runtimes as runtime
 from qcompare.manual import arithmetic
@@ -31,7 +32,7 @@ def case_of(op, dtype="int8", granularity=""):
 
 
 def in_process(kernels):
-    return lambda graph, inputs: runtime.run(write(graph), inputs, kernels)
+    return lambda graph, inputs: runtime.run(write(model_of(graph)), inputs, kernels)
 
 
 def examined(case, kernels):
@@ -78,7 +79,7 @@ def test_trials_are_always_the_same():
     assert len(first) == len(second)
     for a, b in zip(first, second, strict=True):
         assert all((a.inputs[index] == b.inputs[index]).all() for index in a.inputs)
-        assert [t.quantization.scale for t in a.graph.tensors] == [t.quantization.scale for t in b.graph.tensors]
+        assert [t.grid.scale for t in a.graph.tensors] == [t.grid.scale for t in b.graph.tensors]
 
 
 def test_a_table_that_names_a_wrong_rule_is_found_out(monkeypatch):
@@ -107,14 +108,14 @@ def test_the_smallest_counterexample_when_no_rule_fits(monkeypatch):
     assert sum(len(values) for values in example.inputs.values()) == 2
     assert example.runtime != example.rules["RNE32"]
     # Anyone can repeat it.
-    graph = next(t.graph for t in trials if scales_of(t.graph) == example.quantization)
+    graph = next(t.graph for t in trials if scales_of(t.graph) == example.grid)
     sample = {}
     for index in graph.inputs:
         tensor = graph.tensors[index]
         sample[index] = np.full((1, *tensor.shape), tensor.zero_point, tensor.dtype)
         for at, value in example.inputs[tensor.name]:
             sample[index].reshape(-1)[at] = value
-    seen = interpreter.run(write(graph), sample, "reference").result.reshape(-1)
+    seen = interpreter.run(write(model_of(graph)), sample, "reference").result.reshape(-1)
     assert seen[example.element] == example.runtime
     assert f"{example.output}[{example.element}] = {example.runtime}" in probe._complaint(finding)
 

@@ -5,6 +5,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from qcompare.audit.one_op import cases
+from qcompare.core.graph import model_of
 from qcompare.engines.litert import KERNEL_SETS, run
 from qcompare.manual import executor
 from qcompare.tflite.schema import read, write
@@ -20,7 +21,7 @@ def fused_lstm():
     graph = case.draw(np.random.default_rng(1))
     (index,) = graph.inputs
     sample = np.random.default_rng(2).integers(-128, 128, graph.tensors[index].shape).astype(np.int8)
-    return write(graph), index, sample
+    return write(model_of(graph)), index, sample
 
 
 @pytest.mark.parametrize("kernels", KERNEL_SETS)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from qcompare.audit.one_op import FLOAT32, activation, cases, one_op
+from qcompare.core.graph import model_of
 from qcompare.data.inputs import random_inputs
 from qcompare.engines import micro
 from qcompare.engines import runtimes as runtime
@@ -18,7 +19,7 @@ from tests.audit.models import dense_tanh_mul
 def test_every_tensor_equals_the_manual_engines():
     graph = dense_tanh_mul()
     inputs = random_inputs(graph, 40, 0)
-    found = micro.run(write(graph), inputs, keep=(3, 4))
+    found = micro.run(write(model_of(graph)), inputs, keep=(3, 4))
     by_hand = run_by_hand(graph, inputs, "micro", keep="all")
     assert found.engine == "micro"
     assert found.output == "t5"
@@ -32,14 +33,17 @@ def test_every_tensor_equals_the_manual_engines():
 def test_keeping_tensors_does_not_change_the_output():
     graph = dense_tanh_mul()
     inputs = random_inputs(graph, 40, 0)
-    assert (micro.run(write(graph), inputs).result == micro.run(write(graph), inputs, keep=(3, 4)).result).all()
+    assert (
+        micro.run(write(model_of(graph)), inputs).result
+        == micro.run(write(model_of(graph)), inputs, keep=(3, 4)).result
+    ).all()
 
 
 def test_inputs_with_or_without_the_batch():
     graph = dense_tanh_mul()
     inputs = random_inputs(graph, 5, 0)
     without = {0: inputs[0][:, 0]}
-    assert (micro.run(write(graph), inputs).result == micro.run(write(graph), without).result).all()
+    assert (micro.run(write(model_of(graph)), inputs).result == micro.run(write(model_of(graph)), without).result).all()
 
 
 @pytest.mark.parametrize("op", ["UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF"])
@@ -47,29 +51,29 @@ def test_state_is_reset_before_each_sample(op):
     graph = next(case for case in cases() if case.op == op).draw(np.random.default_rng(0))
     inputs = random_inputs(graph, 6, 0)
     backwards = {index: array[::-1] for index, array in inputs.items()}
-    forth = micro.run(write(graph), inputs).result
-    assert (forth == micro.run(write(graph), backwards).result[::-1]).all()
+    forth = micro.run(write(model_of(graph)), inputs).result
+    assert (forth == micro.run(write(model_of(graph)), backwards).result[::-1]).all()
     assert len(np.unique(forth, axis=0)) > 1
 
 
 def test_several_inputs_go_where_they_belong():
     graph = next(case for case in cases() if case.op == "SUB").draw(np.random.default_rng(0))
     inputs = random_inputs(graph, 6, 0)
-    assert (micro.run(write(graph), inputs).result == run_by_hand(graph, inputs, "micro").result).all()
+    assert (micro.run(write(model_of(graph)), inputs).result == run_by_hand(graph, inputs, "micro").result).all()
 
 
 def test_a_missing_package_is_one_line(monkeypatch):
     graph = dense_tanh_mul()
     monkeypatch.setitem(sys.modules, "tflite_micro.python.tflite_micro", None)
     with pytest.raises(micro.MicroUnavailableError, match=r"pip install 'qcompare\[micro\]'"):
-        micro.run(write(graph), random_inputs(graph, 1, 0))
+        micro.run(write(model_of(graph)), random_inputs(graph, 1, 0))
 
 
 def test_a_refused_model_is_one_line_with_the_runtimes_reason(capfd):
     sides = [activation((1, 4), FLOAT32), activation((1, 4), FLOAT32)]
     graph = one_op("ATAN2", sides, [activation((1, 4), FLOAT32)])
     with pytest.raises(micro.MicroUnavailableError) as caught:
-        micro.run(write(graph), random_inputs(graph, 1, 0))
+        micro.run(write(model_of(graph)), random_inputs(graph, 1, 0))
     assert str(caught.value).startswith("TensorFlow Lite Micro refuses the model: ")
     assert "ATAN2" in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
@@ -82,5 +86,5 @@ def test_a_refused_model_is_one_line_with_the_runtimes_reason(capfd):
 def test_the_kernel_sets_by_name():
     graph = dense_tanh_mul()
     inputs = random_inputs(graph, 3, 0)
-    engines = [runtime.run(write(graph), inputs, kernels).engine for kernels in runtime.KERNEL_SETS]
+    engines = [runtime.run(write(model_of(graph)), inputs, kernels).engine for kernels in runtime.KERNEL_SETS]
     assert engines == ["interpreter:reference", "interpreter:optimized", "interpreter:xnnpack", "micro"]

@@ -3,6 +3,7 @@
 import pytest
 
 from qcompare.audit.one_op import FLOAT32, activation
+from qcompare.core.graph import model_of
 from qcompare.data.inputs import random_inputs
 from qcompare.engines.unwritten import unwritten
 from qcompare.tflite.schema import write
@@ -16,13 +17,13 @@ def first_of(graph):
 @pytest.mark.parametrize("kernels", ["reference", "optimized", "xnnpack"])
 def test_computed_tensors_are_written(kernels):
     graph = dense_tanh_mul()
-    assert unwritten(write(graph), first_of(graph), kernels, activations=(3, 4, 5)) == frozenset()
+    assert unwritten(write(model_of(graph)), first_of(graph), kernels, activations=(3, 4, 5)) == frozenset()
 
 
 @pytest.mark.parametrize(("kernels", "left"), [("reference", set()), ("optimized", set()), ("xnnpack", {2})])
 def test_weights_that_the_delegate_unpacks_itself_are_not(kernels, left):
     graph = float16_weights()
-    assert unwritten(write(graph), first_of(graph), kernels, activations=(2, 3), constant=(2,)) == left
+    assert unwritten(write(model_of(graph)), first_of(graph), kernels, activations=(2, 3), constant=(2,)) == left
 
 
 @pytest.mark.parametrize("kernels", ["reference", "xnnpack"])
@@ -38,7 +39,7 @@ def test_a_tensor_that_shares_its_memory_with_an_input_is_written(kernels):
         inputs=(0,),
         outputs=(2,),
     )
-    assert unwritten(write(graph), first_of(graph), kernels, activations=(1, 2)) == frozenset()
+    assert unwritten(write(model_of(graph)), first_of(graph), kernels, activations=(1, 2)) == frozenset()
 
 
 def test_a_tensor_that_depends_on_what_it_held_before():
@@ -48,4 +49,4 @@ def test_a_tensor_that_depends_on_what_it_held_before():
         inputs=(0,),
         outputs=(1, 2),
     )
-    assert unwritten(write(graph), first_of(graph), "reference", activations=(1, 2)) == {2}
+    assert unwritten(write(model_of(graph)), first_of(graph), "reference", activations=(1, 2)) == {2}

@@ -93,10 +93,10 @@ def test_rows_are_those_of_the_model(folder):
     rows = parameters(folder)
     for tensor in graph.tensors:
         own = rows[rows["tensor"] == tensor.name]
-        if tensor.dtype in (np.int8, np.int16) and tensor.quantization is not None:
-            np.testing.assert_array_equal(own["scale"].to_numpy(np.float32), tensor.quantization.scale)
-            np.testing.assert_array_equal(own["zero_point"].to_numpy(np.int64), tensor.quantization.zero_point)
-            channels = range(tensor.quantization.scale.size) if tensor.quantization.per_channel else [pd.NA]
+        if tensor.dtype in (np.int8, np.int16) and tensor.grid is not None:
+            np.testing.assert_array_equal(own["scale"].to_numpy(np.float32), tensor.grid.scale)
+            np.testing.assert_array_equal(own["zero_point"].to_numpy(np.int64), tensor.grid.zero_point)
+            channels = range(tensor.grid.scale.size) if tensor.grid.per_channel else [pd.NA]
             assert own["channel"].tolist() == list(channels)
         else:
             assert own.empty
@@ -106,7 +106,7 @@ def products(model, folder):
     """(Graph, FULLY_CONNECTED, name of its weight) of each product with a trained weight, in loops too."""
     rows = parameters(folder)
     names = dict(zip(rows["tensor"], rows["role"], strict=True))
-    for graph in (model, *model.subgraphs[1:]):
+    for graph in model.graphs:
         for operator in graph.operators:
             name = names.get(graph.tensors[operator.inputs[1]].name, "") if operator.name == "FULLY_CONNECTED" else ""
             if name:
@@ -122,7 +122,7 @@ def test_weights_and_biases_are_the_trained_ones_rounded_to_their_scales(trained
         if name not in weights:
             continue
         x, w = (graph.tensors[index] for index in operator.inputs[:2])
-        scale = w.quantization.scale.astype(np.float64)
+        scale = w.grid.scale.astype(np.float64)
         np.testing.assert_array_equal(w.data, np.rint(weights[name].T / scale[:, None]))
         seen.add(name)
         bias_name = f"{name.rpartition('/')[0]}/bias"

@@ -53,9 +53,9 @@ def check_activation(tensor: Tensor, low_high: np.ndarray) -> None:
 def check_weight(tensor: Tensor, weight: np.ndarray, axis: int | None) -> np.ndarray:
     """weight [inputs, units]; axis: None for one scale, 0 for one a unit. Returns the scales."""
     scale = (np.abs(weight).max(axis=axis).astype(np.float64) / 127).astype(np.float32).reshape(-1)
-    assert tensor.quantization is not None
-    np.testing.assert_array_equal(tensor.quantization.scale.view(np.int32), scale.view(np.int32))
-    assert not tensor.quantization.zero_point.any()
+    assert tensor.grid is not None
+    np.testing.assert_array_equal(tensor.grid.scale.view(np.int32), scale.view(np.int32))
+    assert not tensor.grid.zero_point.any()
     np.testing.assert_array_equal(tensor.data, np.rint(weight.T.astype(np.float64) / scale[:, None].astype(np.float64)))
     return scale
 
@@ -63,8 +63,8 @@ def check_weight(tensor: Tensor, weight: np.ndarray, axis: int | None) -> np.nda
 def check_bias(tensor: Tensor, bias: np.ndarray, x: Tensor, scale: np.ndarray) -> None:
     expected = np.rint(bias.astype(np.float64) / (np.float64(x.scale) * scale.astype(np.float64)))
     np.testing.assert_array_equal(tensor.data, expected)
-    assert tensor.quantization is not None
-    np.testing.assert_array_equal(tensor.quantization.scale, x.scale * scale)
+    assert tensor.grid is not None
+    np.testing.assert_array_equal(tensor.grid.scale, x.scale * scale)
 
 
 def test_every_learned_parameter_of_the_lstm_layers(network: Network, graph: Graph) -> None:
@@ -118,7 +118,7 @@ def test_operators_and_dtypes_are_those_of_the_converter(network: Network, graph
             if mine >= 0:
                 a, b = graph.tensors[mine], theirs.tensors[its]
                 assert (a.shape, a.dtype, a.variable, a.data is None) == (b.shape, b.dtype, b.variable, b.data is None)
-                if a.quantization is None and a.data is not None:
+                if a.grid is None and a.data is not None:
                     np.testing.assert_array_equal(a.data, b.data)
 
 

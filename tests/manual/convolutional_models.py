@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from qcompare.core.graph import Graph, Quantization, Tensor
+from qcompare.core.graph import Graph, Tensor
+from qcompare.core.grid import Grid
 from tests.audit.one_op import Builder, quantization
 
 INT8, INT16, INT32, INT64 = (np.dtype(name) for name in ("int8", "int16", "int32", "int64"))
@@ -25,13 +26,13 @@ class Side:
 
     shape: Sequence[int]
     dtype: np.dtype
-    quantization: Quantization | None = None
+    grid: Grid | None = None
     data: np.ndarray | None = None
     variable: bool = False
 
 
-def constant(data: np.ndarray, quantization: Quantization | None = None) -> Side:
-    return Side(shape=data.shape, dtype=data.dtype, quantization=quantization, data=data)
+def constant(data: np.ndarray, quantization: Grid | None = None) -> Side:
+    return Side(shape=data.shape, dtype=data.dtype, grid=quantization, data=data)
 
 
 def integers(*values: int) -> Side:
@@ -50,7 +51,7 @@ def one_op(
     build = Builder()
     indices = []
     for side in (*inputs, output):
-        parameters = side.quantization
+        parameters = side.grid
         scale = None if parameters is None else parameters.scale
         zero_point = 0 if parameters is None else int(parameters.zero_point[0])
         if side.data is not None:
@@ -65,7 +66,7 @@ def as_float(graph: Graph) -> Graph:
     """The same operator on float32 in place of the quantized tensors."""
 
     def twin(tensor: Tensor) -> Tensor:
-        if tensor.quantization is None:
+        if tensor.grid is None:
             return tensor
         data = tensor.data
         if data is not None:
@@ -137,7 +138,7 @@ def zero_point_of(rng: np.random.Generator, dtype: np.dtype) -> int:
 
 def side(rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype, scale: float | np.floating) -> Side:
     """A quantized activation with a random zero point."""
-    return Side(shape=shape, dtype=dtype, quantization=quantization(scale, zero_point_of(rng, dtype)))
+    return Side(shape=shape, dtype=dtype, grid=quantization(scale, zero_point_of(rng, dtype)))
 
 
 def activation_of(rng: np.random.Generator) -> str:
@@ -164,7 +165,7 @@ def softmax(rng: np.random.Generator, dtype: np.dtype, out: np.dtype) -> Graph:
     return one_op(
         "SOFTMAX",
         [side(rng, shape, dtype, scale)],
-        Side(shape=shape, dtype=out, quantization=quantization(*output[dtype.name, out.name])),
+        Side(shape=shape, dtype=out, grid=quantization(*output[dtype.name, out.name])),
         {"beta": beta},
         "SoftmaxOptions",
     )
@@ -205,10 +206,10 @@ def extremum(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     return one_op(
         name,
         [
-            Side(shape=first, dtype=dtype, quantization=same),
-            Side(shape=second, dtype=dtype, quantization=same, data=data),
+            Side(shape=first, dtype=dtype, grid=same),
+            Side(shape=second, dtype=dtype, grid=same, data=data),
         ],
-        Side(shape=result, dtype=dtype, quantization=same),
+        Side(shape=result, dtype=dtype, grid=same),
         {},
         "MaximumMinimumOptions",
         2,
@@ -221,13 +222,13 @@ def padding(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     mode = str(rng.choice(["REFLECT", "SYMMETRIC"]))
     room = [size - (mode == "REFLECT") if name == "MIRROR_PAD" else 3 for size in shape]
     widths = np.array([[int(rng.integers(0, most + 1)) for _ in "ab"] for most in room], np.int32)
-    inputs = [Side(shape=shape, dtype=dtype, quantization=same), constant(widths)]
+    inputs = [Side(shape=shape, dtype=dtype, grid=same), constant(widths)]
     if name == "PADV2":
         inputs.append(constant(values(rng, dtype, (1,)), same))
     return one_op(
         name,
         inputs,
-        Side(shape=np.array(shape) + widths.sum(axis=1), dtype=dtype, quantization=same),
+        Side(shape=np.array(shape) + widths.sum(axis=1), dtype=dtype, grid=same),
         {"mode": mode} if name == "MIRROR_PAD" else {},
         {"PAD": "PadOptions", "PADV2": "PadV2Options", "MIRROR_PAD": "MirrorPadOptions"}[name],
         2,
@@ -243,8 +244,8 @@ def slicing(rng: np.random.Generator, dtype: np.dtype) -> Graph:
     result = [n - at if count < 0 else count for n, at, count in zip(shape, begin, stored, strict=True)]
     return one_op(
         "SLICE",
-        [Side(shape=shape, dtype=dtype, quantization=same), integers(*begin), integers(*stored)],
-        Side(shape=result, dtype=dtype, quantization=same),
+        [Side(shape=shape, dtype=dtype, grid=same), integers(*begin), integers(*stored)],
+        Side(shape=result, dtype=dtype, grid=same),
         {},
         "SliceOptions",
         2,
@@ -258,8 +259,8 @@ def gathering(rng: np.random.Generator, dtype: np.dtype) -> Graph:
     indices = rng.integers(0, shape[axis], shape_of(rng, int(rng.integers(1, 3)), 4)).astype(np.int32)
     return one_op(
         "GATHER",
-        [Side(shape=shape, dtype=dtype, quantization=same), constant(indices)],
-        Side(shape=[*shape[:axis], *indices.shape, *shape[axis + 1 :]], dtype=dtype, quantization=same),
+        [Side(shape=shape, dtype=dtype, grid=same), constant(indices)],
+        Side(shape=[*shape[:axis], *indices.shape, *shape[axis + 1 :]], dtype=dtype, grid=same),
         {"axis": axis if rng.random() < 0.6 else axis - len(shape)},
         "GatherOptions",
         2,
@@ -289,7 +290,7 @@ def batch_matmul(rng: np.random.Generator, left: np.dtype, right: np.dtype) -> G
         "BATCH_MATMUL",
         [
             side(rng, first, left, scales[0]),
-            Side(shape=second, dtype=right, quantization=parameters, data=data),
+            Side(shape=second, dtype=right, grid=parameters, data=data),
         ],
         side(rng, [*batch, rows, columns], left, fitting(rng, wide, unit)),
         {"adj_x": adj_x, "adj_y": adj_y},
@@ -395,9 +396,7 @@ def convolution(rng: np.random.Generator, dtype: np.dtype, bias: np.dtype, *, de
     return one_op(
         "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D",
         [
-            Side(
-                shape=[batch, *image, depth], dtype=dtype, quantization=quantization(scale, zero_point_of(rng, dtype))
-            ),
+            Side(shape=[batch, *image, depth], dtype=dtype, grid=quantization(scale, zero_point_of(rng, dtype))),
             weights,
             bias_of(rng, bias, scale * scales, channels),
         ],
@@ -459,8 +458,8 @@ def pooling(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     same_scale = quantization(scale, zero_point_of(rng, dtype))
     return one_op(
         name,
-        [Side(shape=[batch, *image, channels], dtype=dtype, quantization=same_scale)],
-        Side(shape=[batch, *left, channels], dtype=dtype, quantization=same_scale),
+        [Side(shape=[batch, *image, channels], dtype=dtype, grid=same_scale)],
+        Side(shape=[batch, *left, channels], dtype=dtype, grid=same_scale),
         {
             "padding": "SAME" if same else "VALID",
             "stride_h": strides[0],
@@ -494,7 +493,7 @@ def svdf(rng: np.random.Generator, state: np.dtype) -> Graph:
             Side(
                 shape=[batch, memory * filters],
                 dtype=state,
-                quantization=quantization(into, zero_point_of(rng, state)),
+                grid=quantization(into, zero_point_of(rng, state)),
                 variable=True,
             ),
         ],
@@ -535,8 +534,8 @@ def unary(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     }
     return one_op(
         name,
-        [Side(shape=shape, dtype=dtype, quantization=quantization(scale, zero_point))],
-        Side(shape=shape, dtype=dtype, quantization=output),
+        [Side(shape=shape, dtype=dtype, grid=quantization(scale, zero_point))],
+        Side(shape=shape, dtype=dtype, grid=output),
         options,
         options_type[name],
         1 if name == "HARD_SWISH" else 2,
@@ -569,16 +568,16 @@ def reshaping(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     same = quantization(scale_of(rng), zero_point_of(rng, dtype)) if dtype in (INT8, INT16) else None
     axis = int(rng.integers(0, len(shape) + 1))
     wider = [*shape[:axis], 1, *shape[axis:]]
-    data, result = Side(shape=shape, dtype=dtype, quantization=same), Side(shape=shape, dtype=dtype, quantization=same)
+    data, result = Side(shape=shape, dtype=dtype, grid=same), Side(shape=shape, dtype=dtype, grid=same)
     if name == "EXPAND_DIMS":
-        expanded = Side(shape=wider, dtype=dtype, quantization=same)
+        expanded = Side(shape=wider, dtype=dtype, grid=same)
         return one_op(name, [data, integers(axis)], expanded, {}, "ExpandDimsOptions")
     if name == "SQUEEZE":
-        expanded = Side(shape=wider, dtype=dtype, quantization=same)
+        expanded = Side(shape=wider, dtype=dtype, grid=same)
         return one_op(name, [expanded], result, {"squeeze_dims": [axis]}, "SqueezeOptions")
     if name == "SHAPE":
         return one_op(name, [data], Side(shape=[len(shape)], dtype=INT32), {"out_type": 2}, "ShapeOptions")
-    return one_op(name, [integers(*shape), Side(shape=[], dtype=dtype, quantization=same)], result, {}, "FillOptions")
+    return one_op(name, [integers(*shape), Side(shape=[], dtype=dtype, grid=same)], result, {}, "FillOptions")
 
 
 def requantization(rng: np.random.Generator, dtype: np.dtype, out: np.dtype) -> Graph:

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from qcompare.core.graph import Graph, Tensor
+from qcompare.core.graph import Graph, Tensor, model_of
 from qcompare.manual.executor import run
 from tests.audit.one_op import random_inputs
 from tests.manual.one_op_models import add, fully_connected, logistic, mul, relu, relu6, sub, tanh
@@ -43,7 +43,7 @@ def test_binary(generator: Callable, exact: Callable, dtype: type) -> None:
         rng = np.random.default_rng(seed)
         graph = generator(rng, dtype)
         x = random_inputs(rng, graph, 2)
-        result = run(graph, x, "dequantized").result.reshape(2, *graph.tensors[graph.outputs[0]].shape)
+        result = run(model_of(graph), x, "dequantized").result.reshape(2, *graph.tensors[graph.outputs[0]].shape)
         tensors = [graph.tensors[index] for index in graph.operators[0].inputs]
         for sample in range(2):
             values = [t.data if t.data is not None else x[t.index][sample] for t in tensors]
@@ -62,8 +62,8 @@ def test_fully_connected(dtype: type) -> None:
         graph = fully_connected(rng, dtype)
         x = random_inputs(rng, graph, 2)
         source, weights, *rest = (graph.tensors[i] for i in graph.operators[0].inputs if i >= 0)
-        scales = np.broadcast_to(weights.quantization.scale, len(weights.data))  # type: ignore[union-attr, arg-type]
-        result = run(graph, x, "dequantized").result.reshape(-1, len(scales))
+        scales = np.broadcast_to(weights.grid.scale, len(weights.data))  # type: ignore[union-attr, arg-type]
+        result = run(model_of(graph), x, "dequantized").result.reshape(-1, len(scales))
         for row, y in zip(x[source.index].reshape(-1, source.shape[-1]), result, strict=True):
             for unit, scale in enumerate(scales):
                 total = sum(
@@ -74,7 +74,7 @@ def test_fully_connected(dtype: type) -> None:
                     Fraction(0),
                 )
                 if rest:
-                    bias = rest[0].quantization.scale  # type: ignore[union-attr]
+                    bias = rest[0].grid.scale  # type: ignore[union-attr]
                     total += int(rest[0].data[unit]) * Fraction(float(np.broadcast_to(bias, len(scales))[unit]))  # type: ignore[index]
                 assert y[unit] == stored(total, graph)
 
@@ -95,6 +95,6 @@ def test_functions(generator: Callable, dtype: type) -> None:
         graph = generator(rng, dtype)
         x = random_inputs(rng, graph, 2)
         source, function = graph.tensors[graph.inputs[0]], FUNCTIONS[graph.operators[0].name]
-        result = run(graph, x, "dequantized").result.ravel()
+        result = run(model_of(graph), x, "dequantized").result.ravel()
         expected = [stored(Fraction(function(float(real(q, source)))), graph) for q in x[source.index].ravel()]
         assert result.tolist() == expected

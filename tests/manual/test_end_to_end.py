@@ -53,7 +53,7 @@ def test_every_readable_tensor_is_equal(name: str) -> None:
         expected = run_micro(graph, model, x) if micro else run_litert(model, x, written, kernel_set)
         # The delegate keeps some tensors to itself; nearly all must be there.
         assert micro or len(expected) >= 0.9 * len(written)
-        found = run(graph, x, kernel_set, keep="all").tensors
+        found = run(model_of(graph), x, kernel_set, keep="all").tensors
         for index, values in expected.items():
             tensor = graph.tensors[index].name
             assert np.array_equal(found[tensor].reshape(values.shape), values), f"{kernel_set} '{tensor}'"
@@ -65,5 +65,5 @@ def test_dequantized_arithmetic_is_within_a_few_steps(name: str) -> None:
     graph = read(model)
     x = random_inputs(np.random.default_rng(0), graph, SAMPLES)
     expected = run_litert(model, x, graph.outputs, "reference")[graph.outputs[0]]
-    found = run(graph, x, "dequantized").result.reshape(expected.shape)
+    found = run(model_of(graph), x, "dequantized").result.reshape(expected.shape)
     assert np.abs(found.astype(int) - expected).max() <= 6

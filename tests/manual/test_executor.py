@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qcompare.core.graph import Graph, Operator
+from qcompare.core.graph import Graph, Operator, model_of
 from qcompare.manual.arithmetic import ARITHMETICS, KERNEL_SETS, OPS, TABLE
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import run, run_operator
@@ -41,24 +41,26 @@ def inputs_of(graph: Graph, samples: int = 40) -> dict[int, np.ndarray]:
 def test_results_do_not_depend_on_the_chunk(arithmetic: str) -> None:
     graph = chain()
     x = inputs_of(graph)
-    whole = run(graph, x, arithmetic, keep="all", chunk=1000)
+    whole = run(model_of(graph), x, arithmetic, keep="all", chunk=1000)
     for chunk in (1, 7, 40):
-        parts = run(graph, x, arithmetic, keep="all", chunk=chunk)
+        parts = run(model_of(graph), x, arithmetic, keep="all", chunk=chunk)
         assert all(np.array_equal(parts.tensors[name], whole.tensors[name]) for name in whole.tensors)
 
 
 def test_a_sample_does_not_depend_on_the_others() -> None:
     graph = lstm(np.random.default_rng(3), np.int8)
     x = inputs_of(graph, 5)
-    together = run(graph, x, "reference").result
+    together = run(model_of(graph), x, "reference").result
     for sample in range(5):
-        alone = run(graph, {index: array[sample : sample + 1] for index, array in x.items()}, "reference").result
+        alone = run(
+            model_of(graph), {index: array[sample : sample + 1] for index, array in x.items()}, "reference"
+        ).result
         assert np.array_equal(alone[0], together[sample])
 
 
 def test_the_trace_drops_a_leading_dimension_of_one() -> None:
     graph = chain()
-    trace = run(graph, inputs_of(graph), "optimized", keep="all")
+    trace = run(model_of(graph), inputs_of(graph), "optimized", keep="all")
     assert trace.engine == "manual:optimized"
     assert {array.shape for array in trace.tensors.values()} == {(40, 8)}
     assert trace.result.dtype == np.int8
@@ -68,7 +70,8 @@ def test_inputs_come_with_or_without_the_leading_one() -> None:
     graph = chain()
     x = inputs_of(graph)
     assert np.array_equal(
-        run(graph, x, "reference").result, run(graph, {i: a[:, 0] for i, a in x.items()}, "reference").result
+        run(model_of(graph), x, "reference").result,
+        run(model_of(graph), {i: a[:, 0] for i, a in x.items()}, "reference").result,
     )
 
 
@@ -76,18 +79,18 @@ def test_only_what_is_asked_for_is_kept() -> None:
     graph = chain()
     x = inputs_of(graph)
     names = [tensor.name for tensor in graph.tensors if tensor.data is None]
-    assert list(run(graph, x, "reference").tensors) == [names[-1]]
-    assert set(run(graph, x, "reference", keep="all").tensors) == set(names)
-    some = run(graph, x, "reference", keep=names[1:3])
+    assert list(run(model_of(graph), x, "reference").tensors) == [names[-1]]
+    assert set(run(model_of(graph), x, "reference", keep="all").tensors) == set(names)
+    some = run(model_of(graph), x, "reference", keep=names[1:3])
     assert set(some.tensors) == set(names[1:3])
 
 
 def test_memory_does_not_grow_with_the_samples() -> None:
     graph = chain(64, 6)
     x = inputs_of(graph, 60_000)
-    run(graph, {index: array[:100] for index, array in x.items()}, "optimized")
+    run(model_of(graph), {index: array[:100] for index, array in x.items()}, "optimized")
     tracemalloc.start()
-    run(graph, x, "optimized", chunk=500)
+    run(model_of(graph), x, "optimized", chunk=500)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     # The result and a chunk's arrays; every activation of all samples would take twelve times the input.
@@ -96,10 +99,10 @@ def test_memory_does_not_grow_with_the_samples() -> None:
 
 def test_one_operator_gives_what_the_graph_gives() -> None:
     graph = chain()
-    trace = run(graph, inputs_of(graph), "xnnpack", keep="all")
+    trace = run(model_of(graph), inputs_of(graph), "xnnpack", keep="all")
     for operator in graph.operators:
         source, target = (graph.tensors[index] for index in (operator.inputs[0], operator.outputs[0]))
-        alone = run_operator(graph, operator, {source.index: trace.tensors[source.name]}, "xnnpack")
+        alone = run_operator(model_of(graph), operator, {source.index: trace.tensors[source.name]}, "xnnpack")
         assert np.array_equal(alone.result, trace.tensors[target.name])
 
 
@@ -108,8 +111,8 @@ def test_a_rule_by_name_takes_the_place_of_the_arithmetics() -> None:
     x = inputs_of(graph)
     operator = graph.operators[0]
     given = {operator.inputs[0]: x[graph.inputs[0]]}
-    micro = run_operator(graph, operator, given, "micro").result
-    assert np.array_equal(run_operator(graph, operator, given, "reference", rule="DOUBLE").result, micro)
+    micro = run_operator(model_of(graph), operator, given, "micro").result
+    assert np.array_equal(run_operator(model_of(graph), operator, given, "reference", rule="DOUBLE").result, micro)
 
 
 def test_constants_are_folded_once_and_kept_for_every_sample() -> None:
@@ -127,7 +130,7 @@ def test_constants_are_folded_once_and_kept_for_every_sample() -> None:
         outputs=(y,),
     )
     values = np.arange(12, dtype=np.float32).reshape(3, 4)
-    trace = run(graph, {x: values}, "reference", keep="all")
+    trace = run(model_of(graph), {x: values}, "reference", keep="all")
     assert np.array_equal(trace.result, values + np.array([1, 2, 3, 4]))
     assert trace.tensors["t2"].tolist() == [[1, 2, 3, 4]] * 3
 
@@ -151,7 +154,7 @@ def test_inputs_that_do_not_fit_are_refused(change: str) -> None:
     else:
         keep = ["no such tensor"]
     with pytest.raises((ValueError, KeyError)):
-        run(graph, x, arithmetic, keep=keep)  # type: ignore[arg-type]
+        run(model_of(graph), x, arithmetic, keep=keep)  # type: ignore[arg-type]
 
 
 def altered(graph: Graph, **changes: object) -> Graph:
@@ -169,7 +172,7 @@ def test_what_is_not_covered_is_named(arithmetic: str) -> None:
     ]
     for graph, named in cases:
         with pytest.raises(NotCoveredError, match=named) as caught:
-            run(graph, inputs_of(graph, 2), arithmetic)
+            run(model_of(graph), inputs_of(graph, 2), arithmetic)
         assert caught.value.operator is graph.operators[0]
 
 
@@ -179,7 +182,7 @@ def test_an_uncovered_dtype_is_named(kernel_set: str) -> None:
     x, y = (build.activation((1, 3), np.uint8, 0.1, 128) for _ in range(2))
     graph = build.graph("TANH", (x,), (y,))
     with pytest.raises(NotCoveredError, match="uint8"):
-        run(graph, inputs_of(graph, 2), kernel_set)
+        run(model_of(graph), inputs_of(graph, 2), kernel_set)
 
 
 def test_data_movement_that_changes_the_scale_is_refused() -> None:
@@ -188,9 +191,10 @@ def test_data_movement_that_changes_the_scale_is_refused() -> None:
     y = build.activation((1, 2, 2), np.int8, 0.2, 0)
     graph = build.graph("RESHAPE", (x, shape), (y,), "ReshapeOptions", {})
     with pytest.raises(NotCoveredError, match="scale"):
-        run(graph, inputs_of(graph, 2), "reference")
+        run(model_of(graph), inputs_of(graph, 2), "reference")
     assert np.array_equal(
-        run(graph, {x: np.array([[[10, 20, -30, 6]]], np.int8)}, "dequantized").result.ravel(), [5, 10, -15, 3]
+        run(model_of(graph), {x: np.array([[[10, 20, -30, 6]]], np.int8)}, "dequantized").result.ravel(),
+        [5, 10, -15, 3],
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qcompare.core.graph import Graph
+from qcompare.core.graph import Graph, Model, model_of
 from qcompare.data.inputs import random_inputs
 from qcompare.engines import runtimes as runtime
 from qcompare.manual.arithmetic import ARITHMETICS, KERNEL_SETS
@@ -24,11 +24,11 @@ from tests.manual.one_op_models import lstm
 SAMPLES = 256
 
 
-def in_subgraph(graph: Graph, number: int, change: Callable[[Graph], Graph]) -> Graph:
-    """The graph with one of its subgraphs changed."""
-    changed = list(graph.subgraphs)
+def in_subgraph(model: Model, number: int, change: Callable[[Graph], Graph]) -> Model:
+    """The model with one of its graphs changed."""
+    changed = list(model.graphs)
     changed[number] = change(changed[number])
-    return replace(graph, subgraphs=tuple(changed))
+    return Model(graphs=tuple(changed))
 
 
 def with_tensor(graph: Graph, index: int, **changes: Any) -> Graph:
@@ -43,10 +43,10 @@ def with_operator(graph: Graph, index: int, **changes: Any) -> Graph:
     return replace(graph, operators=tuple(operators))
 
 
-def unequal(graph: Graph, inputs: dict[int, np.ndarray], kernels: str) -> int:
+def unequal(model: Model, inputs: dict[int, np.ndarray], kernels: str) -> int:
     """Outputs that differ between the manual engine and the runtime."""
-    found = runtime.run(write(graph), inputs, kernels, keep=graph.outputs)
-    by_hand = run(graph, inputs, kernels)
+    found = runtime.run(write(model), inputs, kernels, keep=model.main.outputs)
+    by_hand = run(model, inputs, kernels)
     return sum(int(np.count_nonzero(by_hand.tensors[name] != values)) for name, values in found.tensors.items())
 
 
@@ -55,14 +55,14 @@ def unequal(graph: Graph, inputs: dict[int, np.ndarray], kernels: str) -> int:
 def test_every_integer_is_the_runtimes(steps: int, kernels: str) -> None:
     for seed, classes in ((0, 0), (1, 0), (2, 10)):
         graph = read(write(recurrent(seed, steps, classes)))
-        inputs = random_inputs(graph, SAMPLES, seed)
+        inputs = random_inputs(graph.main, SAMPLES, seed)
         assert unequal(graph, inputs, kernels) == 0
         assert len(np.unique(run(graph, inputs, kernels).result)) > 100
 
 
 def test_the_kernel_sets_differ_within_a_loop() -> None:
     graph = recurrent(1, 28)
-    inputs = random_inputs(graph, SAMPLES, 1)
+    inputs = random_inputs(graph.main, SAMPLES, 1)
     results = {kernels: run(graph, inputs, kernels).result for kernels in KERNEL_SETS}
     pairs = [(a, b) for a in KERNEL_SETS for b in KERNEL_SETS if a < b]
     assert all((results[a] != results[b]).any() for a, b in pairs)
@@ -70,7 +70,7 @@ def test_the_kernel_sets_differ_within_a_loop() -> None:
 
 def test_real_numbers_within_a_loop() -> None:
     graph = recurrent(0, 5)
-    inputs = random_inputs(graph, SAMPLES, 0)
+    inputs = random_inputs(graph.main, SAMPLES, 0)
     difference = run(graph, inputs, "dequantized").result.astype(int) - run(graph, inputs, "reference").result
     assert np.abs(difference).max() <= 3
 
@@ -86,7 +86,7 @@ def test_a_counter_of_any_shape(shape: tuple[int, ...], kernels: str) -> None:
 @pytest.mark.parametrize("kernels", KERNEL_SETS)
 def test_a_loop_on_constants_alone(kernels: str) -> None:
     whole = counter()
-    graph = replace(with_tensor(whole, 0, data=np.array(-5, np.int32)), inputs=(1,))
+    graph = whole.with_main(replace(with_tensor(whole.main, 0, data=np.array(-5, np.int32)), inputs=(1,)))
     inputs = {1: np.arange(7, dtype=np.int32)[:, None]}
     assert unequal(graph, inputs, kernels) == 0
 
@@ -94,7 +94,7 @@ def test_a_loop_on_constants_alone(kernels: str) -> None:
 @pytest.mark.parametrize("kernels", KERNEL_SETS)
 def test_a_variable_that_the_body_only_reads(kernels: str) -> None:
     graph = in_subgraph(recurrent(0, 3), 2, with_bias_in_a_variable)
-    inputs = random_inputs(graph, 20, 0)
+    inputs = random_inputs(graph.main, 20, 0)
     assert unequal(graph, inputs, kernels) == 0
     assert (run(graph, inputs, kernels).result != run(recurrent(0, 3), inputs, kernels).result).any()
 
@@ -110,9 +110,9 @@ def with_bias_in_a_variable(body: Graph) -> Graph:
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
 def test_results_do_not_depend_on_the_chunk(arithmetic: str) -> None:
     graph = recurrent(0, 5, 10)
-    inputs = random_inputs(graph, 40, 0)
+    inputs = random_inputs(graph.main, 40, 0)
     whole = run(graph, inputs, arithmetic, keep="all")
-    assert set(whole.tensors) == {graph.tensors[i].name for i in (0, 3, 4, 5, graph.outputs[0])}
+    assert set(whole.tensors) == {graph.main.tensors[i].name for i in (0, 3, 4, 5, graph.main.outputs[0])}
     for chunk in (1, 7):
         parts = run(graph, inputs, arithmetic, keep="all", chunk=chunk)
         assert all(np.array_equal(parts.tensors[name], whole.tensors[name]) for name in whole.tensors)
@@ -121,7 +121,7 @@ def test_results_do_not_depend_on_the_chunk(arithmetic: str) -> None:
 def test_memory_does_not_grow_with_the_steps() -> None:
     def peak(steps: int) -> int:
         graph = recurrent(0, steps)
-        inputs = random_inputs(graph, 2000, 0)
+        inputs = random_inputs(graph.main, 2000, 0)
         run(graph, inputs, "optimized")
         tracemalloc.start()
         run(graph, inputs, "optimized")
@@ -134,8 +134,8 @@ def test_memory_does_not_grow_with_the_steps() -> None:
 
 def test_a_loop_alone_and_its_rule() -> None:
     graph = recurrent(0, 5, 10)
-    inputs = random_inputs(graph, 40, 0)
-    loop = graph.operators[0]
+    inputs = random_inputs(graph.main, 40, 0)
+    loop = graph.main.operators[0]
     whole = run(graph, inputs, "optimized", keep="all")
     alone = run_operator(graph, loop, inputs, "optimized")
     assert [rule_for(graph, loop, kernels) for kernels in KERNEL_SETS] == ["LOOP"] * 4
@@ -155,9 +155,9 @@ def renamed(name: str) -> Callable[[Graph], Graph]:
     return lambda graph: in_subgraph(graph, 2, lambda body: with_operator(body, 4, name=name))
 
 
-def stateful(graph: Graph) -> Graph:
+def stateful(graph: Model) -> Model:
     inner = lstm(np.random.default_rng(0), np.int8)
-    return replace(graph, subgraphs=(*graph.subgraphs[:2], inner))
+    return Model(graphs=(*graph.graphs[:2], inner))
 
 
 def carrying(index: int, **changes: Any) -> Callable[[Graph], Graph]:
@@ -165,10 +165,12 @@ def carrying(index: int, **changes: Any) -> Callable[[Graph], Graph]:
 
 
 def naming(**options: int) -> Callable[[Graph], Graph]:
-    return lambda graph: with_operator(graph, 0, options={**graph.operators[0].options, **options})
+    return lambda graph: graph.with_main(
+        with_operator(graph.main, 0, options={**graph.main.operators[0].options, **options})
+    )
 
 
-OTHER_SCALE = recurrent().tensors[0].quantization
+OTHER_SCALE = recurrent().tensors[0].grid
 
 
 @pytest.mark.parametrize(
@@ -177,7 +179,7 @@ OTHER_SCALE = recurrent().tensors[0].quantization
         (renamed("SEGMENT_SUM"), "WHILE: operator 4 SEGMENT_SUM of subgraph 2: this operator is not covered"),
         (stateful, "WHILE: operator 0 UNIDIRECTIONAL_SEQUENCE_LSTM that keeps its state in a loop is not covered"),
         (carrying(2, shape=(1, 3)), r"carries 't2', int8\[1, 19\], as 't2', int8\[1, 3\], is not covered"),
-        (carrying(2, quantization=OTHER_SCALE), "a change of scale or zero point from 't2' to 't2' is not covered"),
+        (carrying(2, grid=OTHER_SCALE), "a change of scale or zero point from 't2' to 't2' is not covered"),
         (naming(body_subgraph_index=7), "the subgraph 7 as its body_subgraph_index is not covered"),
         (naming(body_subgraph_index=0), "the subgraph 0 as its body_subgraph_index is not covered"),
         (naming(cond_subgraph_index=2), "a condition that is no single truth value is not covered"),
@@ -190,8 +192,8 @@ OTHER_SCALE = recurrent().tensors[0].quantization
 def test_what_is_refused_is_named(change: Callable[[Graph], Graph], reason: str) -> None:
     graph = change(recurrent())
     with pytest.raises(NotCoveredError, match=reason) as caught:
-        run(graph, random_inputs(graph, 2, 0), "reference")
-    assert caught.value.operator is graph.operators[0]
+        run(graph, random_inputs(graph.main, 2, 0), "reference")
+    assert caught.value.operator is graph.main.operators[0]
 
 
 @pytest.mark.parametrize("kernels", KERNEL_SETS)
@@ -235,7 +237,7 @@ def test_whole_numbers_are_plain_integers(name: str, options: dict[str, Any], br
     inputs = {a: rng.choice(INTEGERS, (30, 1, 37)), b: rng.choice(INTEGERS, (30, *wide))}
     expected = run_runtime(graph, inputs, kernels)[y]
     for arithmetic in (kernels, "dequantized"):
-        assert np.array_equal(run(graph, inputs, arithmetic).result, expected[:, 0])
+        assert np.array_equal(run(model_of(graph), inputs, arithmetic).result, expected[:, 0])
 
 
 @pytest.mark.parametrize("name", ["ADD", "SUB", "MUL"])
@@ -244,7 +246,7 @@ def test_whole_numbers_with_an_activation_are_refused(name: str) -> None:
     a, b, y = (build.activation((1, 3), np.int32) for _ in range(3))
     graph = build.graph(name, (a, b), (y,), f"{name.capitalize()}Options", {"fused_activation_function": "RELU"})
     with pytest.raises(NotCoveredError, match="the fused activation RELU"):
-        run(graph, random_inputs(graph, 2, 0), "reference")
+        run(model_of(graph), random_inputs(graph, 2, 0), "reference")
 
 
 @pytest.mark.parametrize(
@@ -261,4 +263,4 @@ def test_a_time_step_at_a_computed_index(shape: tuple[int, ...], dtype: str, ker
     inputs = {**random_inputs(graph, 12, 0), i: indices.astype(np.int32).reshape(12, *shape)}
     expected = run_runtime(graph, inputs, kernels)[y]
     for arithmetic in (kernels, "dequantized"):
-        assert np.array_equal(run(graph, inputs, arithmetic).result.reshape(expected.shape), expected)
+        assert np.array_equal(run(model_of(graph), inputs, arithmetic).result.reshape(expected.shape), expected)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qcompare.core.graph import Graph
+from qcompare.core.graph import Graph, model_of
 from qcompare.manual.executor import run
 from tests.audit.one_op import RUNTIMES, difference, random_inputs, run_runtime
 from tests.manual.one_op_models import GENERATORS
@@ -73,7 +73,7 @@ def test_another_rule_is_found_out(name: str, dtype: str, kernel_set: str, rule:
     for seed in range(200):
         graph, inputs = model(name, dtype, seed)
         expected = run_runtime(graph, inputs, kernel_set)[graph.outputs[0]]
-        found = run(graph, inputs, kernel_set, rules={0: rule}).result.reshape(expected.shape)
+        found = run(model_of(graph), inputs, kernel_set, rules={0: rule}).result.reshape(expected.shape)
         if (found != expected).any():
             return
     pytest.fail(f"200 models do not tell {rule} from what {kernel_set} follows")

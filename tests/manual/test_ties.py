@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qcompare.core.graph import Graph
+from qcompare.core.graph import Graph, model_of
 from qcompare.manual.executor import run
 from qcompare.manual.rounding import double
 from tests.audit.one_op import RUNTIMES, Builder, difference, random_scale, random_zero_point
@@ -109,4 +109,4 @@ def test_sums_at_the_edge_of_float32(features: int, kernel_set: str) -> None:
     graph = build.graph("FULLY_CONNECTED", (x, w, b), (y,), "FullyConnectedOptions", options, version=4)
     inputs = {x: values.reshape(1, 1, -1)}
     assert difference(graph, inputs, kernel_set).unequal == 0
-    assert run(graph, inputs, kernel_set).result.tolist() == [[0, 1, 2, 3]]
+    assert run(model_of(graph), inputs, kernel_set).result.tolist() == [[0, 1, 2, 3]]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from qcompare.audit.one_op import cases
+from qcompare.core.graph import model_of
 from qcompare.data.inputs import random_inputs
 from qcompare.engines import litert as interpreter
 from qcompare.tflite.cut import cut
@@ -17,8 +18,8 @@ from tests.loops import recurrent
 )
 def test_a_cut_operator_computes_the_same(operator, inputs, output):
     graph = dense_tanh_mul()
-    whole = interpreter.run(write(graph), random_inputs(graph, 20, 0), "optimized", keep=(0, 3, 4, 5))
-    model = cut(write(graph), operator)
+    whole = interpreter.run(write(model_of(graph)), random_inputs(graph, 20, 0), "optimized", keep=(0, 3, 4, 5))
+    model = cut(write(model_of(graph)), operator)
     alone = read(model)
     assert [alone.tensors[index].name for index in alone.inputs] == list(inputs)
     assert len(alone.operators) == 1
@@ -28,32 +29,32 @@ def test_a_cut_operator_computes_the_same(operator, inputs, output):
 
 def test_constants_options_and_scales_come_along():
     graph = dense_tanh_mul()
-    alone = read(cut(write(graph), 0))
+    alone = read(cut(write(model_of(graph)), 0))
     for tensor in alone.tensors:
         whole = graph.tensor(tensor.name)
         assert tensor.shape == whole.shape
-        assert tensor.quantization.scale.tolist() == whole.quantization.scale.tolist()
-        assert tensor.quantization.zero_point.tolist() == whole.quantization.zero_point.tolist()
+        assert tensor.grid.scale.tolist() == whole.grid.scale.tolist()
+        assert tensor.grid.zero_point.tolist() == whole.grid.zero_point.tolist()
         assert np.array_equal(tensor.data, whole.data)
     assert alone.operators[0].options["fused_activation_function"] == "NONE"
 
 
 def test_variables_stay_variables():
     graph = next(case for case in cases() if case.op == "UNIDIRECTIONAL_SEQUENCE_LSTM").draw(np.random.default_rng(0))
-    alone = read(cut(write(graph), 0))
+    alone = read(cut(write(model_of(graph)), 0))
     assert len(alone.inputs) == 1
     inputs = random_inputs(graph, 4, 0)
     found = interpreter.run(write(alone), {alone.inputs[0]: inputs[0]}, "reference").result
-    assert (found == interpreter.run(write(graph), inputs, "reference").result).all()
+    assert (found == interpreter.run(write(model_of(graph)), inputs, "reference").result).all()
 
 
 def test_a_loop_takes_its_subgraphs_along():
     graph = recurrent(classes=3)
     inputs = random_inputs(graph, 20, 0)
-    loop, dense = (read(cut(write(graph), operator)) for operator in (0, 1))
+    loop, dense = (read(cut(write(model_of(graph)), operator)) for operator in (0, 1))
     assert (len(loop.subgraphs), len(dense.subgraphs)) == (3, 1)
     (hidden,) = (dense.tensors[index].name for index in dense.inputs)
-    whole = interpreter.run(write(graph), inputs, "optimized", keep=(graph.tensor(hidden).index,))
+    whole = interpreter.run(write(model_of(graph)), inputs, "optimized", keep=(graph.tensor(hidden).index,))
     alone = interpreter.run(write(loop), {loop.inputs[0]: inputs[0]}, "optimized", keep=loop.outputs[2:])
     assert (alone.tensors[hidden] == whole.tensors[hidden]).all()
     given = {dense.inputs[0]: whole.tensors[hidden]}

@@ -8,7 +8,7 @@ from ai_edge_litert import schema_py_generated as flat
 from ai_edge_litert.interpreter import Interpreter
 
 from qcompare.audit.one_op import cases
-from qcompare.core.graph import Quantization
+from qcompare.core.grid import Grid
 from qcompare.tflite import schema
 from qcompare.tflite.schema import NotAModelError, pack, read, unpack, write
 from tests.loops import recurrent
@@ -19,7 +19,7 @@ def described(part):
     """Anything of a Graph as plain data that compares by value."""
     if isinstance(part, np.ndarray):
         return part.dtype.name, part.shape, part.tobytes()
-    if isinstance(part, Quantization):
+    if isinstance(part, Grid):
         return described(part.scale), described(part.zero_point), part.axis
     if isinstance(part, dict):
         return {name: described(value) for name, value in part.items()}
@@ -81,14 +81,14 @@ def test_absent_inputs_stay_absent():
 
 def test_zero_points_that_are_left_out_are_zero():
     model = unpack(write(network()))
-    model.subgraphs[0].tensors[0].quantization.zeroPoint = None
+    model.subgraphs[0].tensors[0].grid.zeroPoint = None
     assert read(pack(model)).tensors[0].zero_point == 0
 
 
 def test_a_tensor_without_scales_is_not_quantized():
     model = unpack(write(network()))
-    model.subgraphs[0].tensors[0].quantization.scale = None
-    assert read(pack(model)).tensors[0].quantization is None
+    model.subgraphs[0].tensors[0].grid.scale = None
+    assert read(pack(model)).tensors[0].grid is None
 
 
 def test_types_that_numpy_does_not_hold_have_no_constant():
@@ -211,20 +211,20 @@ def at_weight(name, value):
 
 
 def at_scales(name, value):
-    return lambda model: setattr(model.subgraphs[0].tensors[1].quantization, name, value)
+    return lambda model: setattr(model.subgraphs[0].tensors[1].grid, name, value)
 
 
 def without_scales_of_shape(shape):
     def change(model):
         tensor = model.subgraphs[0].tensors[1]
-        tensor.shape, tensor.quantization = shape, None
+        tensor.shape, tensor.grid = shape, None
 
     return change
 
 
 def scales(count):
     def change(model):
-        quantization = model.subgraphs[0].tensors[1].quantization
+        quantization = model.subgraphs[0].tensors[1].grid
         quantization.scale = np.ones(count, np.float32)
         quantization.zeroPoint = np.zeros(count, np.int64)
 

@@ -47,7 +47,7 @@ def test_aligned_values_are_whole_multiples_of_the_scale(low, high):
     margin = 0.2 * (high - low)
     values = GENERATOR.uniform(low - margin, high + margin, 5000).astype(np.float32)
     q = integers(rounded(AlignedOps, values, low, high), low, high)
-    zero_point = INT8.quantization(np.float32(low), np.float32(high)).zero_point[0]
+    zero_point = INT8.grid(np.float32(low), np.float32(high)).zero_point[0]
     assert (q + zero_point).min() >= -128
     assert (q + zero_point).max() <= 127
     assert len(set(q)) > 200
@@ -56,7 +56,7 @@ def test_aligned_values_are_whole_multiples_of_the_scale(low, high):
 @pytest.mark.parametrize(("low", "high"), RANGES)
 def test_aligned_values_are_the_nearest_of_the_grid(low, high):
     scale = (np.float32(high) - np.float32(low)) / np.float32(255)
-    zero_point = int(INT8.quantization(np.float32(low), np.float32(high)).zero_point[0])
+    zero_point = int(INT8.grid(np.float32(low), np.float32(high)).zero_point[0])
     margin = 0.2 * (high - low)
     values = GENERATOR.uniform(low - margin, high + margin, 400).astype(np.float32)
     q = integers(rounded(AlignedOps, values, low, high), low, high)
@@ -87,7 +87,7 @@ def test_prescribed_ranges_are_powers_of_two(fixed):
     result = ops.rounded("layer/y", tf.constant([0.5, -7.0, 7.0]), fixed)
     assert float(result.scale) in (1 / 128, 1 / 256)
     np.testing.assert_array_equal(result.tensor, [0.5, *fixed])
-    expected = INT8.quantization(np.float32(fixed[0]), np.float32(fixed[1]))
+    expected = INT8.grid(np.float32(fixed[0]), np.float32(fixed[1]))
     assert (float(expected.scale[0]), expected.zero_point[0]) == (
         (1 / 128, 0) if fixed is TANH_RANGE else (1 / 256, -128)
     )
@@ -176,7 +176,7 @@ def mul_kernel(a, b, scale_a, scale_b, scale_out, zero_point):
 def test_mul_rounds_twice_as_the_kernel_does(range_a, range_b, range_out):
     ranges = [np.array(each, np.float32) for each in (range_a, range_b, range_out)]
     ops = AlignedOps({}, {"layer/y": ranges[2]}, "reference")
-    grids = [INT8.quantization(*each) for each in ranges]
+    grids = [INT8.grid(*each) for each in ranges]
     scales = [np.float32((high - low) / np.float32(255)) for low, high in ranges]
     zero_points = [int(grid.zero_point[0]) for grid in grids]
     a, b = (np.arange(-128, 128) - zero_point for zero_point in zero_points[:2])
@@ -230,7 +230,7 @@ def test_readers_note_the_weight_of_each_product():
 @pytest.mark.parametrize(("low", "high"), RANGES)
 def test_activation_scales_against_exact_fractions(low, high):
     low, high = np.float32(low), np.float32(high)
-    found = INT8.quantization(low, high)
+    found = INT8.grid(low, high)
     exact = (Fraction(float(high)) - Fraction(float(low))) / 255
     nearest = min(
         (np.nextafter(found.scale[0], np.float32(side)) for side in (0, found.scale[0], np.inf)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.core.graph import Quantization
+from qcompare.core.grid import Grid
 from qcompare.manual.call import Call, NotCoveredError, Op, Operand, Outputs, align
 from qcompare.manual.exact import matmul
 from qcompare.manual.hybrid import Rounding, asymmetric, asymmetric_even, rounded, symmetric
@@ -32,7 +32,7 @@ def _real(call: Call) -> Outputs:
 def _products(call: Call) -> np.ndarray:
     """The exact products of the centred integers, int64."""
     left, right = _operands(call)
-    zero_points = (int(_quantization(call, position).zero_point[0]) for position in (0, 1))
+    zero_points = (int(_grid(call, position).zero_point[0]) for position in (0, 1))
     return matmul(left, right, *zero_points)
 
 
@@ -48,7 +48,7 @@ def _multiplier32(call: Call) -> np.ndarray:
 
 def _multiplier64(call: Call) -> np.ndarray:
     """f64(s_x) * f64(s_y) / f64(s_out): TFLite Micro, which takes the first scale of an operand per channel for all."""
-    x, y = (_quantization(call, position).scale[0] for position in (0, 1))
+    x, y = (_grid(call, position).scale[0] for position in (0, 1))
     return np.asarray(float(x) * float(y) / float(call.outputs[0].scale))
 
 
@@ -116,15 +116,11 @@ def _delegated(call: Call) -> bool:
     right = call.input(1)
     if call.input(0).tensor.dtype == np.float32:
         return True
-    return (
-        call.input(0).tensor.dtype == np.int8
-        and not _per_channel(right)
-        and not _quantization(call, 1).zero_point.any()
-    )
+    return call.input(0).tensor.dtype == np.int8 and not _per_channel(right) and not _grid(call, 1).zero_point.any()
 
 
 def _per_channel(operand: Operand) -> bool:
-    return operand.tensor.quantization is not None and operand.tensor.quantization.per_channel
+    return operand.tensor.grid is not None and operand.tensor.grid.per_channel
 
 
 def _scale(operand: Operand) -> np.float32:
@@ -132,11 +128,11 @@ def _scale(operand: Operand) -> np.float32:
     return np.float32(0) if _per_channel(operand) else operand.tensor.scale
 
 
-def _quantization(call: Call, position: int) -> Quantization:
-    quantization = call.input(position).tensor.quantization
-    if quantization is None:
+def _grid(call: Call, position: int) -> Grid:
+    grid = call.input(position).tensor.grid
+    if grid is None:
         raise NotCoveredError(call.operator, f"input {position} without a scale is")
-    return quantization
+    return grid
 
 
 BATCH_MATMUL = Op(

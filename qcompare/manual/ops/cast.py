@@ -17,7 +17,7 @@ def _cast(call: Call) -> Outputs:
 
 
 def _real_cast(call: Call) -> Outputs:
-    if call.input(0).tensor.quantization is not None:
+    if call.input(0).tensor.grid is not None:
         raise NotCoveredError(call.operator, "a quantized input in real numbers is")
     return _cast(call)
 

@@ -106,12 +106,12 @@ def _accumulators(call: Call) -> np.ndarray:
 def _scales(call: Call) -> np.ndarray:
     """The filter's scales, float32, [1] or [channels]. Raises NotCoveredError."""
     weights = call.input(1).tensor
-    quantization = weights.quantization
-    if quantization is None or quantization.zero_point.any():
+    grid = weights.grid
+    if grid is None or grid.zero_point.any():
         raise NotCoveredError(call.operator, "a filter with a zero point is")
-    if quantization.per_channel and quantization.axis != (3 if _depthwise(call) else 0):
-        raise NotCoveredError(call.operator, f"a filter quantized along axis {quantization.axis} is")
-    return quantization.scale
+    if grid.per_channel and grid.axis != (3 if _depthwise(call) else 0):
+        raise NotCoveredError(call.operator, f"a filter quantized along axis {grid.axis} is")
+    return grid.scale
 
 
 def _multiplier64(call: Call) -> np.ndarray:

@@ -37,7 +37,7 @@ def accumulators(call: Call) -> np.ndarray:
     """
     _require_plain_weights(call)
     x, weights, bias = call.input(0), call.input(1).value, call.optional(2)
-    parameters = call.input(1).tensor.quantization
+    parameters = call.input(1).tensor.grid
     if weights.dtype != np.int8 or parameters is None or parameters.zero_point.any():
         raise NotCoveredError(call.operator, f"{weights.dtype} weights or ones with a zero point are")
     if bias is not None and not bias.constant:
@@ -74,7 +74,7 @@ def variant(call: Call) -> str:
 
 
 def _scales(call: Call) -> tuple[np.float32, np.ndarray, np.float32]:
-    parameters = call.input(1).tensor.quantization
+    parameters = call.input(1).tensor.grid
     assert parameters is not None
     return call.input(0).tensor.scale, parameters.scale, call.outputs[0].scale
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qcompare.core.graph import Quantization
+from qcompare.core.grid import Grid
 from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, Subgraph
 from qcompare.manual.ops.movement import sampled
 
@@ -48,7 +48,7 @@ def _require_fitting(call: Call, condition: Subgraph, body: Subgraph) -> None:
                     f"'{inner.name}', {inner.dtype}{list(inner.shape)}, is",
                 )
             # Values are copied as they are; where the scales differ that is a fault of the model.
-            if not _alike(outer.quantization, inner.quantization):
+            if not _alike(outer.grid, inner.grid):
                 raise NotCoveredError(
                     call.operator, f"a change of scale or zero point from '{outer.name}' to '{inner.name}' is"
                 )
@@ -57,7 +57,7 @@ def _require_fitting(call: Call, condition: Subgraph, body: Subgraph) -> None:
         raise NotCoveredError(call.operator, "a condition that is no single truth value is")
 
 
-def _alike(a: Quantization | None, b: Quantization | None) -> bool:
+def _alike(a: Grid | None, b: Grid | None) -> bool:
     if a is None or b is None:
         return True
     return np.array_equal(a.scale, b.scale) and np.array_equal(a.zero_point, b.zero_point)

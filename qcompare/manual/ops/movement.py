@@ -28,10 +28,10 @@ def output_dtype(call: Call) -> str:
 def require_equal_quantization(call: Call) -> None:
     # A kernel that only moves bytes ignores the scales; where they differ the copy is a fault of the model.
     for operand in call.inputs:
-        if operand is None or operand.tensor.dtype != call.outputs[0].dtype or operand.tensor.quantization is None:
+        if operand is None or operand.tensor.dtype != call.outputs[0].dtype or operand.tensor.grid is None:
             continue
         for output in call.outputs:
-            if output.quantization is None or output.quantization.per_channel:
+            if output.grid is None or output.grid.per_channel:
                 continue
             if (operand.tensor.scale, operand.tensor.zero_point) != (output.scale, output.zero_point):
                 raise NotCoveredError(call.operator, "a change of scale or zero point between input and output is")

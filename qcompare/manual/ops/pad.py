@@ -34,7 +34,7 @@ def _integers(call: Call) -> Outputs:
         if not value.constant:
             raise NotCoveredError(call.operator, "a computed value is")
         return _padded(call, value.value.reshape(-1)[0])
-    return _padded(call, output.zero_point if output.quantization is not None else 0)
+    return _padded(call, output.zero_point if output.grid is not None else 0)
 
 
 def _mirror(call: Call) -> Outputs:

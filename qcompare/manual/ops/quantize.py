@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.affine import channels
 from qcompare.manual.call import Call, NotCoveredError, Op, Outputs
 from qcompare.manual.rounding import (
     multiply_double,
@@ -57,10 +56,10 @@ def _q8(call: Call) -> Outputs:
 def _away(call: Call) -> Outputs:
     """(93) round_half_away(x / s) in float32: TFLite `AffineQuantize` (reference/quantize.h)."""
     x, y = call.input(0).value, call.outputs[0]
-    if y.quantization is None:
+    if y.grid is None:
         raise NotCoveredError(call.operator, "an output without a scale is")
-    scale, zero_point = channels(y.quantization, len(y.shape))
-    return [_stored(_rounded(x / scale.astype(np.float32)), zero_point, y.dtype)]
+    scale, zero_point = y.grid.channels(len(y.shape))
+    return [_stored(_rounded(x / scale), zero_point, y.dtype)]
 
 
 def _reciprocal(call: Call) -> np.float32:
@@ -106,10 +105,10 @@ def _stored(rounded: np.ndarray, zero_point: np.ndarray, dtype: np.dtype) -> np.
 def _dequantize(call: Call) -> Outputs:
     """(96) f32(s) * f32(q - z): TFLite `Dequantize` (reference/dequantize.h)."""
     x = call.input(0)
-    if x.tensor.quantization is None:
+    if x.tensor.grid is None:
         raise NotCoveredError(call.operator, "an input without a scale is")
-    scale, zero_point = channels(x.tensor.quantization, len(x.tensor.shape))
-    return [(x.value.astype(np.int64) - zero_point).astype(np.float32) * scale.astype(np.float32)]
+    scale, zero_point = x.tensor.grid.channels(len(x.tensor.shape))
+    return [(x.value.astype(np.int64) - zero_point).astype(np.float32) * scale]
 
 
 def _dequantize_by_8(call: Call) -> Outputs:

@@ -64,12 +64,12 @@ def _accumulators(call: Call) -> np.ndarray:
 
 
 def _scales(call: Call) -> np.ndarray:
-    quantization = call.input(FILTER).tensor.quantization
-    if quantization is None or quantization.zero_point.any():
+    grid = call.input(FILTER).tensor.grid
+    if grid is None or grid.zero_point.any():
         raise NotCoveredError(call.operator, "a filter with a zero point is")
-    if quantization.per_channel and quantization.axis != 0:
-        raise NotCoveredError(call.operator, f"a filter quantized along axis {quantization.axis} is")
-    return quantization.scale
+    if grid.per_channel and grid.axis != 0:
+        raise NotCoveredError(call.operator, f"a filter quantized along axis {grid.axis} is")
+    return grid.scale
 
 
 def _multiplier64(call: Call) -> np.ndarray:

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from qcompare.core.graph import Graph
+from qcompare.core.graph import Graph, model_of
 from qcompare.manual.arithmetic import KERNEL_SETS
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import run
@@ -132,7 +132,7 @@ def inputs_of(rng: np.random.Generator, graph: Graph) -> dict[int, np.ndarray]:
     inputs = random_inputs(rng, graph, SAMPLES)
     if graph.operators[0].name != "RSQRT":
         return inputs
-    floats = graph.tensors[0].quantization is None
+    floats = graph.tensors[0].grid is None
     return {
         i: np.abs(x) + x.dtype.type(0.01) if floats else np.maximum(x, graph.tensors[i].zero_point)
         for i, x in inputs.items()
@@ -162,7 +162,7 @@ def test_floats_are_the_runtimes_within_rounding(case: str, kernel_set: str, one
         graph = models.as_float(CASES[case][0](rng))
         inputs = inputs_of(rng, graph)
         expected = run_runtime(graph, inputs, kernel_set)[graph.outputs[0]]
-        found = run(graph, inputs, kernel_set).result.reshape(expected.shape)
+        found = run(model_of(graph), inputs, kernel_set).result.reshape(expected.shape)
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
 
 
@@ -186,11 +186,11 @@ def test_floats_by_integer_weights_are_the_runtimes_within_rounding(
         graph = models.by_integer_weights(draw(rng), weights)
         inputs = inputs_of(rng, graph)
         try:
-            found = run(graph, inputs, kernel_set).result
+            found = run(model_of(graph), inputs, kernel_set).result
             expected = run_runtime(graph, inputs, kernel_set)[graph.outputs[0]]
         except (NotCoveredError, RuntimeError):
             # A filter per tensor, where the kernels read beyond its one scale or refuse it.
-            assert not graph.tensors[weights].quantization.per_channel
+            assert not graph.tensors[weights].grid.per_channel
             continue
         np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-4, atol=1e-4)
         compared += 1
@@ -204,5 +204,5 @@ def test_a_float_lstm_by_integer_weights_is_the_runtimes_within_rounding(kernel_
         graph = models.dynamic_lstm(rng)
         inputs = inputs_of(rng, graph)
         expected = run_runtime(graph, inputs, kernel_set)[graph.outputs[0]]
-        found = run(graph, inputs, kernel_set).result.reshape(expected.shape)
+        found = run(model_of(graph), inputs, kernel_set).result.reshape(expected.shape)
         np.testing.assert_allclose(found, expected, atol=2e-5)

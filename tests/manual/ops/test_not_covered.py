@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qcompare.core.graph import Graph
+from qcompare.core.graph import Graph, model_of
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import run
 from tests.audit.one_op import random_inputs
@@ -57,7 +57,7 @@ def test_a_model_is_refused(draw: Callable[[np.random.Generator], Graph], kernel
     rng = np.random.default_rng(3)
     graph = draw(rng)
     with pytest.raises(NotCoveredError, match=reason):
-        run(graph, random_inputs(rng, graph, 4), kernel_set)
+        run(model_of(graph), random_inputs(rng, graph, 4), kernel_set)
 
 
 def test_512_equal_logits_are_refused_where_the_kernel_aborts() -> None:
@@ -66,6 +66,6 @@ def test_512_equal_logits_are_refused_where_the_kernel_aborts() -> None:
     tensors = tuple(replace(tensor, shape=(1, 512)) for tensor in graph.tensors)
     equal = {0: np.zeros((1, 1, 512), np.int8)}
     with pytest.raises(NotCoveredError, match="512 or more"):
-        run(replace(graph, tensors=tensors), equal, "reference")
+        run(model_of(replace(graph, tensors=tensors)), equal, "reference")
     # The float table has no such limit: half a step of 1 / 256 is rounded up.
-    assert (run(replace(graph, tensors=tensors), equal, "optimized").result == -127).all()
+    assert (run(model_of(replace(graph, tensors=tensors)), equal, "optimized").result == -127).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qcompare.core.graph import Graph
+from qcompare.core.graph import Graph, model_of
 from qcompare.manual.executor import run
 from tests.audit.one_op import run_runtime
 from tests.manual.ops.test_convolutional import CASES, inputs_of
@@ -15,7 +15,7 @@ MODELS = 400
 
 def unequal(graph: Graph, inputs: dict[int, np.ndarray], kernel_set: str, rule: str) -> int:
     expected = run_runtime(graph, inputs, kernel_set)[graph.outputs[0]]
-    found = run(graph, inputs, kernel_set, rules={0: rule}).result.reshape(expected.shape)
+    found = run(model_of(graph), inputs, kernel_set, rules={0: rule}).result.reshape(expected.shape)
     return int(np.count_nonzero(found != expected))
 
 
