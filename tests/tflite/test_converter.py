@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from qcompare.core.graph import Graph
+from qcompare.core.graph import Graph, model_of
 from qcompare.manual import executor
 from qcompare.tflite import converter as module
 from qcompare.tflite.converter import ATTEMPTS, convert, not_integer
@@ -33,11 +33,11 @@ def integers():
 
 
 def test_an_integer_model_has_nothing_to_say():
-    assert not_integer(integers()) == ""
+    assert not_integer(model_of(integers())) == ""
 
 
 def test_a_stray_float_operator_is_named():
-    assert not_integer(network()) == "float operators remain: DEQUANTIZE"
+    assert not_integer(model_of(network())) == "float operators remain: DEQUANTIZE"
 
 
 @pytest.mark.parametrize("stray", [np.float32, np.float16, np.float64, object])
@@ -47,36 +47,39 @@ def test_one_float_tensor_anywhere_is_found(index, stray):
     tensors = list(whole.tensors)
     tensors[index] = replace(tensors[index], dtype=np.dtype(stray))
     expected = {0: "FULLY_CONNECTED", 1: "FULLY_CONNECTED", 3: "FULLY_CONNECTED, TANH", 4: "TANH"}[index]
-    assert not_integer(replace(whole, tensors=tuple(tensors))) == f"float operators remain: {expected}"
+    changed = model_of(replace(whole, tensors=tuple(tensors)))
+    assert not_integer(changed) == f"float operators remain: {expected}"
 
 
 def test_an_input_that_is_absent_is_no_float():
     whole = integers()
     first = replace(whole.operators[0], inputs=(0, 1, -1))
-    assert not_integer(replace(whole, operators=(first, whole.operators[1]))) == ""
+    changed = model_of(replace(whole, operators=(first, whole.operators[1])))
+    assert not_integer(changed) == ""
 
 
 def test_an_empty_model_is_no_model():
-    assert not_integer(graph([], [], (), ())) == "the converted model is empty"
+    assert not_integer(model_of(graph([], [], (), ()))) == "the converted model is empty"
 
 
 @pytest.mark.parametrize(("function", "calibration"), [(forward, SAMPLES), (fake_quantized, None)], ids=["ptq", "qat"])
 def test_converted_models_are_integer_from_end_to_end(function, calibration):
     converted = convert(function, (2, 3), calibration)
     assert converted.note == ""
-    whole = read(converted.model)
-    assert not_integer(whole) == ""
+    model = read(converted.model)
+    assert not_integer(model) == ""
+    whole = model.main
     ends = [whole.tensors[index] for index in (*whole.inputs, *whole.outputs)]
     assert [tensor.dtype for tensor in ends] == [np.int8, np.int8]
     assert [tensor.shape for tensor in ends] == [(1, 2, 3), (1, 3)]
     x = np.clip(np.round(SAMPLES / ends[0].scale) + ends[0].zero_point, -128, 127).astype(np.int8)
-    result = executor.run(whole, {whole.inputs[0]: x}, "dequantized").result
+    result = executor.run(model, {whole.inputs[0]: x}, "dequantized").result
     real = (result.astype(np.float64) - ends[1].zero_point) * ends[1].scale
     assert np.abs(real - SAMPLES.reshape(-1, 6) @ WEIGHT).max() < 12 * ends[1].scale
 
 
 def test_learned_ranges_are_those_of_the_model():
-    whole = read(convert(fake_quantized, (2, 3), None).model)
+    whole = read(convert(fake_quantized, (2, 3), None).model).main
     assert whole.tensors[whole.inputs[0]].scale == np.float32(6 / 255)
     assert whole.tensors[whole.outputs[0]].scale == np.float32(12 / 255)
 
@@ -91,17 +94,17 @@ def conversions(monkeypatch):
 
 
 def test_a_result_with_stray_float_operators_is_converted_again(conversions, monkeypatch):
-    monkeypatch.setattr(module, "not_integer", lambda graph: "" if len(conversions) == 2 else "float operators remain")
+    monkeypatch.setattr(module, "not_integer", lambda model: "" if len(conversions) == 2 else "float operators remain")
     assert convert(forward, (2, 3), SAMPLES).note == ""
     assert len(conversions) == 2
 
 
 def test_one_that_stays_so_says_so(conversions, monkeypatch):
-    monkeypatch.setattr(module, "not_integer", lambda graph: "float operators remain: ADD")
+    monkeypatch.setattr(module, "not_integer", lambda model: "float operators remain: ADD")
     converted = convert(forward, (2, 3), SAMPLES)
     assert converted.note == "float operators remain: ADD"
     assert len(conversions) == ATTEMPTS > 1
-    assert read(converted.model).operators
+    assert read(converted.model).main.operators
 
 
 def test_one_conversion_is_enough_when_it_is_integer(conversions):

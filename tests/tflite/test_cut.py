@@ -20,7 +20,7 @@ def test_a_cut_operator_computes_the_same(operator, inputs, output):
     graph = dense_tanh_mul()
     whole = interpreter.run(write(model_of(graph)), random_inputs(graph, 20, 0), "optimized", keep=(0, 3, 4, 5))
     model = cut(write(model_of(graph)), operator)
-    alone = read(model)
+    alone = read(model).main
     assert [alone.tensors[index].name for index in alone.inputs] == list(inputs)
     assert len(alone.operators) == 1
     given = {index: whole.tensors[name] for index, name in zip(alone.inputs, inputs, strict=True)}
@@ -29,7 +29,7 @@ def test_a_cut_operator_computes_the_same(operator, inputs, output):
 
 def test_constants_options_and_scales_come_along():
     graph = dense_tanh_mul()
-    alone = read(cut(write(model_of(graph)), 0))
+    alone = read(cut(write(model_of(graph)), 0)).main
     for tensor in alone.tensors:
         whole = graph.tensor(tensor.name)
         assert tensor.shape == whole.shape
@@ -42,20 +42,21 @@ def test_constants_options_and_scales_come_along():
 def test_variables_stay_variables():
     graph = next(case for case in cases() if case.op == "UNIDIRECTIONAL_SEQUENCE_LSTM").draw(np.random.default_rng(0))
     alone = read(cut(write(model_of(graph)), 0))
-    assert len(alone.inputs) == 1
+    assert len(alone.main.inputs) == 1
     inputs = random_inputs(graph, 4, 0)
-    found = interpreter.run(write(alone), {alone.inputs[0]: inputs[0]}, "reference").result
+    found = interpreter.run(write(alone), {alone.main.inputs[0]: inputs[0]}, "reference").result
     assert (found == interpreter.run(write(model_of(graph)), inputs, "reference").result).all()
 
 
 def test_a_loop_takes_its_subgraphs_along():
-    graph = recurrent(classes=3)
-    inputs = random_inputs(graph, 20, 0)
-    loop, dense = (read(cut(write(model_of(graph)), operator)) for operator in (0, 1))
-    assert (len(loop.subgraphs), len(dense.subgraphs)) == (3, 1)
-    (hidden,) = (dense.tensors[index].name for index in dense.inputs)
-    whole = interpreter.run(write(model_of(graph)), inputs, "optimized", keep=(graph.tensor(hidden).index,))
-    alone = interpreter.run(write(loop), {loop.inputs[0]: inputs[0]}, "optimized", keep=loop.outputs[2:])
+    model = recurrent(classes=3)
+    inputs = random_inputs(model.main, 20, 0)
+    loop, dense = (read(cut(write(model), operator)) for operator in (0, 1))
+    assert (len(loop.graphs), len(dense.graphs)) == (3, 1)
+    (hidden,) = (dense.main.tensors[index].name for index in dense.main.inputs)
+    whole = interpreter.run(write(model), inputs, "optimized", keep=(model.main.tensor(hidden).index,))
+    given = {loop.main.inputs[0]: inputs[0]}
+    alone = interpreter.run(write(loop), given, "optimized", keep=loop.main.outputs[2:])
     assert (alone.tensors[hidden] == whole.tensors[hidden]).all()
-    given = {dense.inputs[0]: whole.tensors[hidden]}
+    given = {dense.main.inputs[0]: whole.tensors[hidden]}
     assert (interpreter.run(write(dense), given, "optimized").result == whole.result).all()

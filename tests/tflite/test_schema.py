@@ -8,7 +8,7 @@ from ai_edge_litert import schema_py_generated as flat
 from ai_edge_litert.interpreter import Interpreter
 
 from qcompare.audit.one_op import cases
-from qcompare.core.grid import Grid
+from qcompare.core.graph import model_of
 from qcompare.tflite import schema
 from qcompare.tflite.schema import NotAModelError, pack, read, unpack, write
 from tests.loops import recurrent
@@ -16,34 +16,32 @@ from tests.tflite.graphs import graph, network, per_tensor
 
 
 def described(part):
-    """Anything of a Graph as plain data that compares by value."""
+    """Anything of a Model as plain data that compares by value."""
     if isinstance(part, np.ndarray):
         return part.dtype.name, part.shape, part.tobytes()
-    if isinstance(part, Grid):
-        return described(part.scale), described(part.zero_point), part.axis
     if isinstance(part, dict):
         return {name: described(value) for name, value in part.items()}
     if hasattr(part, "__dataclass_fields__"):
-        names = [name for name in part.__dataclass_fields__ if name != "subgraphs"]
-        return {name: described(getattr(part, name)) for name in names}
+        return {name: described(getattr(part, name)) for name in part.__dataclass_fields__}
     if isinstance(part, tuple | list):
         return [described(item) for item in part]
     return part
 
 
 def test_what_was_written_reads_back():
-    assert described(read(write(network()))) == described(network())
+    whole = model_of(network())
+    assert described(read(write(whole))) == described(whole)
 
 
 @pytest.mark.parametrize("case", list(cases()), ids=lambda case: f"{case.op}-{case.dtype}-{case.granularity}")
 def test_every_kind_of_operator_reads_back(case):
-    once = read(write(case.draw(np.random.default_rng(0))))
+    once = read(write(model_of(case.draw(np.random.default_rng(0)))))
     assert described(read(write(once))) == described(once)
-    assert once.operators[0].name == case.op
+    assert once.main.operators[0].name == case.op
 
 
 def test_the_runtime_runs_what_was_written():
-    interpreter = Interpreter(model_content=write(network()))
+    interpreter = Interpreter(model_content=write(model_of(network())))
     interpreter.allocate_tensors()
     assert [detail["name"] for detail in interpreter.get_input_details()] == ["x"]
     interpreter.set_tensor(0, np.zeros((1, 4), np.int8))
@@ -62,13 +60,13 @@ def test_constants_of_every_dtype(dtype):
         {"name": "state", "shape": (1, 2), "dtype": dtype, "variable": True},
         {"name": "scalar", "shape": (), "dtype": dtype, "data": np.array(data[1, 0])},
     ]
-    whole = graph(tensors, [], (1,), (0,))
+    whole = model_of(graph(tensors, [], (1,), (0,)))
     assert described(read(write(whole))) == described(whole)
 
 
 def test_names_are_made_unique():
     tensors = [{"name": name, "shape": (1,), "dtype": np.int8} for name in ("a", "a", "", "a#1")]
-    names = [tensor.name for tensor in read(write(graph(tensors, [], (0,), (0,)))).tensors]
+    names = [tensor.name for tensor in read(write(model_of(graph(tensors, [], (0,), (0,))))).main.tensors]
     assert names[0] == "a"
     assert len(set(names)) == 4
 
@@ -76,72 +74,75 @@ def test_names_are_made_unique():
 def test_absent_inputs_stay_absent():
     tensors = [{"name": name, "shape": (1, 2), "dtype": np.float32} for name in "xwy"]
     operators = [{"name": "FULLY_CONNECTED", "inputs": (0, 1, -1), "outputs": (2,)}]
-    assert read(write(graph(tensors, operators, (0, 1), (2,)))).operators[0].inputs == (0, 1, -1)
+    whole = model_of(graph(tensors, operators, (0, 1), (2,)))
+    assert read(write(whole)).main.operators[0].inputs == (0, 1, -1)
 
 
 def test_zero_points_that_are_left_out_are_zero():
-    model = unpack(write(network()))
-    model.subgraphs[0].tensors[0].grid.zeroPoint = None
-    assert read(pack(model)).tensors[0].zero_point == 0
+    model = unpack(write(model_of(network())))
+    model.subgraphs[0].tensors[0].quantization.zeroPoint = None
+    assert read(pack(model)).main.tensors[0].zero_point == 0
 
 
 def test_a_tensor_without_scales_is_not_quantized():
-    model = unpack(write(network()))
-    model.subgraphs[0].tensors[0].grid.scale = None
-    assert read(pack(model)).tensors[0].grid is None
+    model = unpack(write(model_of(network())))
+    model.subgraphs[0].tensors[0].quantization.scale = None
+    assert read(pack(model)).main.tensors[0].grid is None
 
 
 def test_types_that_numpy_does_not_hold_have_no_constant():
-    model = unpack(write(network()))
+    model = unpack(write(model_of(network())))
     model.subgraphs[0].tensors[1].type = flat.TensorType.INT4
-    tensor = read(pack(model)).tensors[1]
+    tensor = read(pack(model)).main.tensors[1]
     assert (tensor.dtype, tensor.data) == (np.dtype(object), None)
 
 
 def test_custom_operators_have_their_own_name():
-    model = unpack(write(network()))
+    model = unpack(write(model_of(network())))
     code = model.operatorCodes[1]
     code.builtinCode, code.deprecatedBuiltinCode, code.customCode = flat.BuiltinOperator.CUSTOM, 32, b"MyOwn"
-    assert read(pack(model)).operators[1].name == "MyOwn"
+    assert read(pack(model)).main.operators[1].name == "MyOwn"
 
 
 def test_operators_from_before_and_after_the_wide_code():
-    model = unpack(write(network()))
+    model = unpack(write(model_of(network())))
     for code in model.operatorCodes:
         code.builtinCode = 0
-    assert [operator.name for operator in read(pack(model)).operators] == ["FULLY_CONNECTED", "TANH", "DEQUANTIZE"]
+    assert [operator.name for operator in read(pack(model)).main.operators] == ["FULLY_CONNECTED", "TANH", "DEQUANTIZE"]
 
 
 def test_an_unknown_operator_is_not_written():
-    whole = graph([], [{"name": "NO_SUCH", "inputs": (), "outputs": ()}], (), ())
+    whole = model_of(graph([], [{"name": "NO_SUCH", "inputs": (), "outputs": ()}], (), ()))
     with pytest.raises(ValueError, match="NO_SUCH: not in the schema"):
         write(whole)
 
 
 def test_subgraphs_are_at_hand():
-    model = unpack(write(network()))
-    model.subgraphs = [*model.subgraphs, unpack(write(graph([], [], (), ()))).subgraphs[0]]
+    model = unpack(write(model_of(network())))
+    model.subgraphs = [*model.subgraphs, unpack(write(model_of(graph([], [], (), ())))).subgraphs[0]]
     whole = read(pack(model))
-    assert [len(each.operators) for each in whole.subgraphs] == [3, 0]
-    assert whole.operators is whole.subgraphs[0].operators
+    assert [len(each.operators) for each in whole.graphs] == [3, 0]
+    assert whole.main is whole.graphs[0]
 
 
 def test_a_loop_reads_back():
     whole = recurrent(classes=3)
     once = read(write(whole))
-    assert [described(each) for each in once.subgraphs] == [described(each) for each in whole.subgraphs]
+    assert len(once.graphs) == 3
     assert described(once) == described(whole)
     options = {"cond_subgraph_index": 1, "body_subgraph_index": 2}
-    assert (once.operators[0].options_type, once.operators[0].options) == ("WhileOptions", options)
-    again = read(write(once))
-    assert [described(each) for each in again.subgraphs] == [described(each) for each in once.subgraphs]
+    loop = once.main.operators[0]
+    assert (loop.options_type, loop.options) == ("WhileOptions", options)
+    assert described(read(write(once))) == described(once)
 
 
-def test_the_graph_stands_for_its_first_subgraph():
+def test_the_main_graph_stands_for_the_first_subgraph():
     whole = recurrent()
-    changed = replace(whole, outputs=whole.operators[0].outputs)
-    once = read(write(changed))
-    assert once.outputs == once.subgraphs[0].outputs == whole.operators[0].outputs
+    outputs = whole.main.operators[0].outputs
+    assert outputs != whole.main.outputs
+    once = read(write(whole.with_main(replace(whole.main, outputs=outputs))))
+    assert once.main.outputs == once.graphs[0].outputs == outputs
+    assert [described(each) for each in once.graphs[1:]] == [described(each) for each in whole.graphs[1:]]
 
 
 def test_no_two_constants_share_a_buffer():
@@ -169,13 +170,13 @@ def test_what_is_no_model_is_refused(content):
 
 
 def test_every_truncated_model_is_refused_or_read():
-    model = write(network())
+    model = write(model_of(network()))
     results = [refused(model[:length]) for length in range(len(model))]
     assert all(results[: len(model) // 2])
 
 
 def test_flipped_bytes_raise_nothing_else():
-    model = write(network())
+    model = write(model_of(network()))
     generator = np.random.default_rng(7)
     refusals = 0
     for at in range(len(model)):
@@ -186,7 +187,7 @@ def test_flipped_bytes_raise_nothing_else():
 
 
 def test_garbled_bytes_raise_nothing_else():
-    model = write(network())
+    model = write(model_of(network()))
     generator = np.random.default_rng(8)
     for _ in range(1500):
         damaged = np.frombuffer(model, np.uint8).copy()
@@ -197,7 +198,7 @@ def test_garbled_bytes_raise_nothing_else():
 
 def changed(change):
     """The bytes of the network with something in it changed."""
-    model = unpack(write(network()))
+    model = unpack(write(model_of(network())))
     change(model)
     return pack(model)
 
@@ -211,20 +212,20 @@ def at_weight(name, value):
 
 
 def at_scales(name, value):
-    return lambda model: setattr(model.subgraphs[0].tensors[1].grid, name, value)
+    return lambda model: setattr(model.subgraphs[0].tensors[1].quantization, name, value)
 
 
 def without_scales_of_shape(shape):
     def change(model):
         tensor = model.subgraphs[0].tensors[1]
-        tensor.shape, tensor.grid = shape, None
+        tensor.shape, tensor.quantization = shape, None
 
     return change
 
 
 def scales(count):
     def change(model):
-        quantization = model.subgraphs[0].tensors[1].grid
+        quantization = model.subgraphs[0].tensors[1].quantization
         quantization.scale = np.ones(count, np.float32)
         quantization.zeroPoint = np.zeros(count, np.int64)
 
@@ -259,8 +260,8 @@ def test_parts_that_do_not_fit_each_other_are_refused(change, says):
 
 
 def test_a_dimension_that_is_only_known_at_run_time_is_kept():
-    tensors = [{"name": "x", "shape": (-1, 4), "dtype": np.int8, "quantization": per_tensor(0.1)}]
-    assert read(write(graph(tensors, [], (0,), (0,)))).tensors[0].shape == (-1, 4)
+    tensors = [{"name": "x", "shape": (-1, 4), "dtype": np.int8, "grid": per_tensor(0.1)}]
+    assert read(write(model_of(graph(tensors, [], (0,), (0,))))).main.tensors[0].shape == (-1, 4)
 
 
 def test_enumerations_have_the_schemas_names():
