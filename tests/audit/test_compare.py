@@ -8,6 +8,7 @@ import pytest
 
 from qcompare.audit import compare as audit
 from qcompare.audit.one_op import FLOAT32, activation, cases, one_op
+from qcompare.core.graph import model_of
 from qcompare.data.inputs import random_inputs
 from qcompare.engines import micro
 from qcompare.engines import runtimes as runtime
@@ -24,11 +25,11 @@ VALUES = 9 * SAMPLES
 
 @pytest.fixture
 def saved(tmp_path):
-    """Writes a graph as a file."""
+    """Writes the graphs of a model, the one that runs first, as a file."""
 
-    def save(graph, name="model.tflite"):
-        path = tmp_path / name
-        path.write_bytes(schema.write(graph))
+    def save(*graphs):
+        path = tmp_path / "model.tflite"
+        path.write_bytes(schema.write(model_of(*graphs)))
         return path
 
     return save
@@ -84,7 +85,7 @@ def test_an_exact_model_in_every_kernel_set(saved, capsys):
 
 
 def test_a_loop_is_one_operator(saved, capsys):
-    status, rows = run(saved(recurrent(steps=6, classes=10)))
+    status, rows = run(saved(*recurrent(steps=6, classes=10).graphs))
     assert status == 0
     assert list(rows["op"]) == ["WHILE", "WHILE", "WHILE", "FULLY_CONNECTED"] * 4
     rows = rows.set_index(["kernels", "index", "tensor"])
@@ -101,7 +102,7 @@ def test_a_loop_is_one_operator(saved, capsys):
 
 
 def test_a_wrong_rule_within_a_loop_is_the_loops(saved, off_by_one, tmp_path):
-    path = saved(recurrent(steps=6, classes=10))
+    path = saved(*recurrent(steps=6, classes=10).graphs)
     status, rows = run(path, "--kernels", "optimized", "--save-failing", str(tmp_path / "failing"))
     assert status == 1
     rows = rows.set_index("tensor")
@@ -114,18 +115,16 @@ def test_a_wrong_rule_within_a_loop_is_the_loops(saved, off_by_one, tmp_path):
 
 
 def test_what_a_loops_body_does_that_is_not_emulated_is_named(saved):
-    graph = recurrent()
-    body = graph.subgraphs[2]
+    main, condition, body = recurrent().graphs
     options = {**body.operators[3].options, "fused_activation_function": "SIGN_BIT"}
     operators = tuple(replace(each, options=options) if each.index == 3 else each for each in body.operators)
-    graph = replace(graph, subgraphs=(*graph.subgraphs[:2], replace(body, operators=operators)))
-    status, rows = run(saved(graph), "--kernels", "reference")
+    status, rows = run(saved(main, condition, replace(body, operators=operators)), "--kernels", "reference")
     assert status == 1
     assert rows.loc[0, "note"].startswith("not emulated: operator 3 ADD of subgraph 2: the fused activation SIGN_BIT")
 
 
 def test_samples_that_leave_a_loop_at_different_times_are_not_emulated(saved):
-    status, rows = run(saved(counter()), "--kernels", "reference")
+    status, rows = run(saved(*counter().graphs), "--kernels", "reference")
     assert status == 1
     assert "true for some samples and false for others" in rows.loc[0, "note"]
 
@@ -144,9 +143,10 @@ def test_a_wrong_rule_is_local_where_it_is_and_accumulates_behind_it(saved, off_
 
 def test_another_scale_than_the_files_is_found():
     graph = dense_tanh_mul()
-    model = schema.write(graph)
+    model = schema.write(model_of(graph))
+    other = model_of(rescaled(graph, 4, 2.0**-6))
     inputs = random_inputs(graph, SAMPLES, 1)
-    rows = {row["op"]: row for row in audit.audit(model, rescaled(graph, 4, 2.0**-6), inputs, "reference").rows(graph)}
+    rows = {row["op"]: row for row in audit.audit(model, other, inputs, "reference").rows(graph)}
     assert rows["FULLY_CONNECTED"]["verdict"] == "exact"
     assert rows["TANH"]["verdict"] == "differs"
     assert rows["TANH"]["local_mismatches"] > VALUES / 2
@@ -155,8 +155,8 @@ def test_another_scale_than_the_files_is_found():
 def rescaled(graph, index, scale):
     """The graph with another scale for one tensor."""
     tensors = list(graph.tensors)
-    quantization = replace(tensors[index].grid, scale=np.array([scale], np.float32))
-    tensors[index] = replace(tensors[index], grid=quantization)
+    grid = replace(tensors[index].grid, scale=np.array([scale], np.float32))
+    tensors[index] = replace(tensors[index], grid=grid)
     return replace(graph, tensors=tuple(tensors))
 
 

@@ -108,7 +108,7 @@ def test_the_smallest_counterexample_when_no_rule_fits(monkeypatch):
     assert sum(len(values) for values in example.inputs.values()) == 2
     assert example.runtime != example.rules["RNE32"]
     # Anyone can repeat it.
-    graph = next(t.graph for t in trials if scales_of(t.graph) == example.grid)
+    graph = next(t.graph for t in trials if scales_of(t.graph) == example.quantization)
     sample = {}
     for index in graph.inputs:
         tensor = graph.tensors[index]

@@ -11,7 +11,7 @@ from qcompare.manual import executor
 from qcompare.tflite.schema import read, write
 from tests.tflite.graphs import network
 
-MODEL = write(network())
+MODEL = write(model_of(network()))
 X = np.random.default_rng(0).integers(-128, 128, (9, 4)).astype(np.int8)
 
 
@@ -40,7 +40,7 @@ def test_without_a_reset_it_would_not():
     for _ in range(2):
         interpreter.set_tensor(index, sample)
         interpreter.invoke()
-        outputs.append(interpreter.get_tensor(read(model).outputs[0]))
+        outputs.append(interpreter.get_tensor(read(model).main.outputs[0]))
     assert not np.array_equal(*outputs)
 
 
@@ -79,4 +79,4 @@ def test_a_model_that_the_runtime_refuses():
         outputs=(3,),
     )
     with pytest.raises((ValueError, RuntimeError)):
-        run(write(broken), {0: X}, "reference")
+        run(write(model_of(broken)), {0: X}, "reference")
