@@ -22,7 +22,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from threadpoolctl import threadpool_limits
 
-from qcompare.core.graph import Graph
+from qcompare.core.graph import Graph, Model
 from qcompare.engines.litert import KERNEL_SETS
 from qcompare.manual.executor import run
 from qcompare.tflite.schema import read
@@ -48,12 +48,12 @@ def interpreter_rate(model: bytes, graph: Graph, kernels: str, x: np.ndarray) ->
     return measure
 
 
-def manual_rate(graph: Graph, kernels: str, x: np.ndarray, chunk: int | None) -> Callable[[], float]:
+def manual_rate(model: Model, kernels: str, x: np.ndarray, chunk: int | None) -> Callable[[], float]:
     """Samples a second of the manual engine."""
 
     def measure() -> float:
         start = time.perf_counter()
-        run(graph, {graph.inputs[0]: x}, kernels, chunk=chunk)
+        run(model, {model.main.inputs[0]: x}, kernels, chunk=chunk)
         return len(x) / (time.perf_counter() - start)
 
     return measure
@@ -66,14 +66,14 @@ def inputs_for(graph: Graph, samples: int) -> np.ndarray:
 
 
 def compare(name: str, model: bytes, kernels: str, samples: int, rounds: int) -> None:
-    graph = read(model)
-    x = inputs_for(graph, samples)
+    parsed = read(model)
+    x = inputs_for(parsed.main, samples)
     few = x[: max(200, samples // 20)]
     measures = {
-        "interpreter": interpreter_rate(model, graph, kernels, few),
-        "manual": manual_rate(graph, kernels, x, None),
+        "interpreter": interpreter_rate(model, parsed.main, kernels, few),
+        "manual": manual_rate(parsed, kernels, x, None),
     }
-    measures |= {f"chunk {chunk}": manual_rate(graph, kernels, x, chunk) for chunk in CHUNKS}
+    measures |= {f"chunk {chunk}": manual_rate(parsed, kernels, x, chunk) for chunk in CHUNKS}
     for measure in measures.values():
         measure()
     taken: dict[str, list[float]] = {key: [] for key in measures}
@@ -92,12 +92,12 @@ def compare(name: str, model: bytes, kernels: str, samples: int, rounds: int) ->
 
 def memory(model: bytes, samples: int = 1_000_000) -> None:
     """Linux: the peak of the resident memory is reset before the run and read after it."""
-    graph = read(model)
-    x = inputs_for(graph, samples)
+    parsed = read(model)
+    x = inputs_for(parsed.main, samples)
     Path("/proc/self/clear_refs").write_text("5")
     before = resident("VmRSS")
     start = time.perf_counter()
-    run(graph, {graph.inputs[0]: x}, "optimized")
+    run(parsed, {parsed.main.inputs[0]: x}, "optimized")
     seconds = time.perf_counter() - start
     peak = resident("VmHWM") - before
     print(f"{samples:,} samples ({x.nbytes / 2**20:,.0f} MiB): {peak:,.0f} MiB above them, {seconds:.1f} s")

@@ -89,7 +89,7 @@ def test_what_is_not_learned_is_prescribed_or_only_moved(trained, folder):
 
 
 def test_rows_are_those_of_the_model(folder):
-    graph = schema.read((folder / "qat.tflite").read_bytes())
+    graph = schema.read((folder / "qat.tflite").read_bytes()).main
     rows = parameters(folder)
     for tensor in graph.tensors:
         own = rows[rows["tensor"] == tensor.name]
@@ -137,7 +137,7 @@ def test_weights_and_biases_are_the_trained_ones_rounded_to_their_scales(trained
 
 
 def test_roles_are_told_by_names_alone(trained, folder):
-    graph = schema.read((folder / "qat.tflite").read_bytes())
+    graph = schema.read((folder / "qat.tflite").read_bytes()).main
     assert activation_role(graph, graph.tensors[graph.inputs[0]]) == "x"
     assert activation_role(graph, graph.tensors[graph.outputs[0]]).startswith("dense_")
     last = max(ROLES[trained] & {"dense_0/kernel", "dense_1/kernel"})

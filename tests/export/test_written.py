@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from qcompare.analysis.figures import grid_of, to_integers, to_reals
+from qcompare.analysis.figures import to_integers, to_reals
 from qcompare.analysis.parameters import compare_parameters
-from qcompare.core.graph import Graph, Tensor
+from qcompare.core.graph import Graph, Tensor, model_of
 from qcompare.engines import runtimes as runtime
 from qcompare.export import written as deploy
 from qcompare.export.loop import loop_model
@@ -36,7 +36,7 @@ def network() -> Network:
 
 @pytest.fixture(scope="module")
 def graph(network: Network) -> Graph:
-    return schema.read(deploy.model(network.architecture, network.weights, network.ranges))
+    return schema.read(deploy.model(network.architecture, network.weights, network.ranges)).main
 
 
 def activation(low: np.float32, high: np.float32) -> tuple[np.float32, int]:
@@ -105,7 +105,7 @@ def test_operators_and_dtypes_are_those_of_the_converter(network: Network, graph
     """The converter's own model of the same network differs in numbers and names only."""
     converted = export.ptq_fused(network.architecture, network.weights, network.samples[:2])
     assert converted.note == ""
-    theirs = schema.read(converted.model)
+    theirs = schema.read(converted.model).main
     for ours, other in zip(graph.operators, theirs.operators, strict=True):
         assert (ours.name, ours.version, ours.options) == (other.name, other.version, other.options)
         pairs = zip(
@@ -132,8 +132,8 @@ def test_the_model_runs_and_the_manual_engine_equals_it(graph: Graph, kernels: s
     rng = np.random.default_rng(9)
     x = graph.tensors[graph.inputs[0]]
     inputs = {x.index: rng.integers(-128, 128, (50, *x.shape[1:])).astype(np.int8)}
-    theirs = runtime.run(schema.write(graph), inputs, kernels).result
-    np.testing.assert_array_equal(executor.run(graph, inputs, kernels).result, theirs)
+    theirs = runtime.run(schema.write(model_of(graph)), inputs, kernels).result
+    np.testing.assert_array_equal(executor.run(model_of(graph), inputs, kernels).result, theirs)
 
 
 CELLS: dict[str, tuple[Cell, ...]] = {
@@ -165,9 +165,9 @@ def random_network(cells: tuple[Cell, ...], *, return_sequences: bool = False) -
 
 
 def outputs(model: bytes, samples: np.ndarray, kernels: str) -> np.ndarray:
-    graph = schema.read(model)
+    graph = schema.read(model).main
     x = graph.tensors[graph.inputs[0]]
-    return runtime.run(model, {x.index: to_integers(samples, grid_of(x)).astype(x.dtype)}, kernels).result
+    return runtime.run(model, {x.index: to_integers(samples, x.grid).astype(x.dtype)}, kernels).result
 
 
 @pytest.mark.parametrize("kernels", KERNEL_SETS)
@@ -190,7 +190,8 @@ def test_16_bit_networks_are_near_their_fake_quantization_and_equal_to_the_manua
     trained = TrainedQat(weights=network.weights, ranges=network.ranges, number_format=INT16X8)
     written = export.written(network.architecture, trained)
     assert written.note == ""
-    graph = schema.read(written.model)
+    model = schema.read(written.model)
+    graph = model.main
     used = [i for operator in graph.operators for i in (*operator.inputs, *operator.outputs) if i >= 0]
     assert {graph.tensors[i].dtype.name for i in used} <= {"int16", "int8", "int32", "int64"}
     assert all(graph.tensors[i].data is not None for i in used if graph.tensors[i].dtype != np.int16)
@@ -201,8 +202,8 @@ def test_16_bit_networks_are_near_their_fake_quantization_and_equal_to_the_manua
     for kernels in KERNEL_SETS:
         theirs = outputs(written.model, network.samples, kernels)
         x = graph.tensors[graph.inputs[0]]
-        fed = {x.index: to_integers(network.samples, grid_of(x)).astype(np.int16)}
-        np.testing.assert_array_equal(executor.run(graph, fed, kernels).result, theirs)
+        fed = {x.index: to_integers(network.samples, x.grid).astype(np.int16)}
+        np.testing.assert_array_equal(executor.run(model, fed, kernels).result, theirs)
         gap = np.abs(fake / y.scale - theirs)
         assert gap.max() <= 40
         assert np.median(gap) <= 4
@@ -219,18 +220,19 @@ def test_a_head_on_every_step(cells: tuple[Cell, ...], kernels: str) -> None:
     assert network.weights["dense_0/kernel"].shape[0] == 3 * cells[-1].units
     trained = TrainedQat(weights=network.weights, ranges=network.ranges, kernels=kernels, exact=True)
     written = export.written(network.architecture, trained)
-    graph = schema.read(written.model)
+    graph = schema.read(written.model).main
     y = graph.tensors[graph.outputs[0]]
     exact = evaluate(network.architecture, trained, network.samples)
     theirs = outputs(written.model, network.samples, kernels)
-    np.testing.assert_array_equal(to_integers(exact, grid_of(y)), theirs)
+    np.testing.assert_array_equal(to_integers(exact, y.grid), theirs)
     fused = isinstance(cells[0], FusedLSTM)
     if kernels == "reference":
         ptq = export.ptq_fused if fused else partial(export.ptq, number_format=INT8)
         converted = ptq(network.architecture, network.weights, network.samples[:20])
         real = evaluate(network.architecture, replace(trained, exact=False), network.samples)
         ours = outputs(converted.model, network.samples, kernels)
-        grid = grid_of(schema.read(converted.model).tensors[schema.read(converted.model).outputs[0]])
+        other = schema.read(converted.model).main
+        grid = other.tensors[other.outputs[0]].grid
         assert np.corrcoef(to_reals(ours, grid).ravel(), real.ravel())[0, 1] > 0.97
 
 
@@ -240,14 +242,15 @@ def test_a_loop_gives_the_integers_of_the_unrolled_network(name: str) -> None:
     trained = TrainedQat(weights=network.weights, ranges=network.ranges)
     unrolled, loop = (kind(network.architecture, trained) for kind in (export.written, export.loop))
     assert loop.note == ""
-    graph = schema.read(loop.model)
+    model = schema.read(loop.model)
+    graph = model.main
     assert "WHILE" in {operator.name for operator in graph.operators}
     x = graph.tensors[graph.inputs[0]]
-    fed = {x.index: to_integers(network.samples, grid_of(x)).astype(np.int8)}
+    fed = {x.index: to_integers(network.samples, x.grid).astype(np.int8)}
     for kernels in KERNEL_SETS:
         theirs = outputs(loop.model, network.samples, kernels)
         np.testing.assert_array_equal(theirs, outputs(unrolled.model, network.samples, kernels))
-        np.testing.assert_array_equal(executor.run(graph, fed, kernels).result, theirs)
+        np.testing.assert_array_equal(executor.run(model, fed, kernels).result, theirs)
 
 
 def test_a_loop_does_not_grow_with_the_number_of_steps() -> None:
@@ -261,8 +264,8 @@ def test_every_learned_parameter_stands_in_a_loop() -> None:
     network = random_network(CELLS["lstm"])
     trained = TrainedQat(weights=network.weights, ranges=network.ranges)
     learned, weight_of = learned_scales(network.architecture, trained, per_channel=True)
-    graph = schema.read(export.loop(network.architecture, trained).model)
-    rows = compare_parameters(graph, learned, weight_of)
+    model = schema.read(export.loop(network.architecture, trained).model)
+    rows = compare_parameters(model, learned, weight_of)
     assert set(learned) <= {row["role"] for row in rows}
     assert all(row["exact"] for row in rows if "exact" in row)
     names = [(row["tensor"], row["channel"]) for row in rows]

@@ -38,14 +38,15 @@ MODELS: dict[str, Callable[[], bytes]] = {
 
 
 @cache
-def model_of(name: str) -> bytes:
+def converted_model(name: str) -> bytes:
     return MODELS[name]()
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_readable_tensor_is_equal(name: str) -> None:
-    model = model_of(name)
-    graph = read(model)
+    model = converted_model(name)
+    parsed = read(model)
+    graph = parsed.main
     x = random_inputs(np.random.default_rng(0), graph, SAMPLES)
     written = [index for operator in graph.operators for index in operator.outputs]
     for kernel_set in RUNTIMES:
@@ -53,7 +54,7 @@ def test_every_readable_tensor_is_equal(name: str) -> None:
         expected = run_micro(graph, model, x) if micro else run_litert(model, x, written, kernel_set)
         # The delegate keeps some tensors to itself; nearly all must be there.
         assert micro or len(expected) >= 0.9 * len(written)
-        found = run(model_of(graph), x, kernel_set, keep="all").tensors
+        found = run(parsed, x, kernel_set, keep="all").tensors
         for index, values in expected.items():
             tensor = graph.tensors[index].name
             assert np.array_equal(found[tensor].reshape(values.shape), values), f"{kernel_set} '{tensor}'"
@@ -61,9 +62,10 @@ def test_every_readable_tensor_is_equal(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["dense-tanh-int8", "rnn-5-2-int8", "lstm-5-2-int8", "fused-5-2"])
 def test_dequantized_arithmetic_is_within_a_few_steps(name: str) -> None:
-    model = model_of(name)
-    graph = read(model)
+    model = converted_model(name)
+    parsed = read(model)
+    graph = parsed.main
     x = random_inputs(np.random.default_rng(0), graph, SAMPLES)
     expected = run_litert(model, x, graph.outputs, "reference")[graph.outputs[0]]
-    found = run(model_of(graph), x, "dequantized").result.reshape(expected.shape)
+    found = run(parsed, x, "dequantized").result.reshape(expected.shape)
     assert np.abs(found.astype(int) - expected).max() <= 6

@@ -54,49 +54,49 @@ def unequal(model: Model, inputs: dict[int, np.ndarray], kernels: str) -> int:
 @pytest.mark.parametrize("steps", [1, 5, 28])
 def test_every_integer_is_the_runtimes(steps: int, kernels: str) -> None:
     for seed, classes in ((0, 0), (1, 0), (2, 10)):
-        graph = read(write(recurrent(seed, steps, classes)))
-        inputs = random_inputs(graph.main, SAMPLES, seed)
-        assert unequal(graph, inputs, kernels) == 0
-        assert len(np.unique(run(graph, inputs, kernels).result)) > 100
+        model = read(write(recurrent(seed, steps, classes)))
+        inputs = random_inputs(model.main, SAMPLES, seed)
+        assert unequal(model, inputs, kernels) == 0
+        assert len(np.unique(run(model, inputs, kernels).result)) > 100
 
 
 def test_the_kernel_sets_differ_within_a_loop() -> None:
-    graph = recurrent(1, 28)
-    inputs = random_inputs(graph.main, SAMPLES, 1)
-    results = {kernels: run(graph, inputs, kernels).result for kernels in KERNEL_SETS}
+    model = recurrent(1, 28)
+    inputs = random_inputs(model.main, SAMPLES, 1)
+    results = {kernels: run(model, inputs, kernels).result for kernels in KERNEL_SETS}
     pairs = [(a, b) for a in KERNEL_SETS for b in KERNEL_SETS if a < b]
     assert all((results[a] != results[b]).any() for a, b in pairs)
 
 
 def test_real_numbers_within_a_loop() -> None:
-    graph = recurrent(0, 5)
-    inputs = random_inputs(graph.main, SAMPLES, 0)
-    difference = run(graph, inputs, "dequantized").result.astype(int) - run(graph, inputs, "reference").result
+    model = recurrent(0, 5)
+    inputs = random_inputs(model.main, SAMPLES, 0)
+    difference = run(model, inputs, "dequantized").result.astype(int) - run(model, inputs, "reference").result
     assert np.abs(difference).max() <= 3
 
 
 @pytest.mark.parametrize("kernels", KERNEL_SETS)
 @pytest.mark.parametrize("shape", [(), (1,)])
 def test_a_counter_of_any_shape(shape: tuple[int, ...], kernels: str) -> None:
-    graph = counter(shape)
+    model = counter(shape)
     inputs = {0: np.full((7, *shape), -3, np.int32), 1: np.arange(7, dtype=np.int32)[:, None]}
-    assert unequal(graph, inputs, kernels) == 0
+    assert unequal(model, inputs, kernels) == 0
 
 
 @pytest.mark.parametrize("kernels", KERNEL_SETS)
 def test_a_loop_on_constants_alone(kernels: str) -> None:
     whole = counter()
-    graph = whole.with_main(replace(with_tensor(whole.main, 0, data=np.array(-5, np.int32)), inputs=(1,)))
+    model = whole.with_main(replace(with_tensor(whole.main, 0, data=np.array(-5, np.int32)), inputs=(1,)))
     inputs = {1: np.arange(7, dtype=np.int32)[:, None]}
-    assert unequal(graph, inputs, kernels) == 0
+    assert unequal(model, inputs, kernels) == 0
 
 
 @pytest.mark.parametrize("kernels", KERNEL_SETS)
 def test_a_variable_that_the_body_only_reads(kernels: str) -> None:
-    graph = in_subgraph(recurrent(0, 3), 2, with_bias_in_a_variable)
-    inputs = random_inputs(graph.main, 20, 0)
-    assert unequal(graph, inputs, kernels) == 0
-    assert (run(graph, inputs, kernels).result != run(recurrent(0, 3), inputs, kernels).result).any()
+    model = in_subgraph(recurrent(0, 3), 2, with_bias_in_a_variable)
+    inputs = random_inputs(model.main, 20, 0)
+    assert unequal(model, inputs, kernels) == 0
+    assert (run(model, inputs, kernels).result != run(recurrent(0, 3), inputs, kernels).result).any()
 
 
 def with_bias_in_a_variable(body: Graph) -> Graph:
@@ -109,22 +109,22 @@ def with_bias_in_a_variable(body: Graph) -> Graph:
 
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
 def test_results_do_not_depend_on_the_chunk(arithmetic: str) -> None:
-    graph = recurrent(0, 5, 10)
-    inputs = random_inputs(graph.main, 40, 0)
-    whole = run(graph, inputs, arithmetic, keep="all")
-    assert set(whole.tensors) == {graph.main.tensors[i].name for i in (0, 3, 4, 5, graph.main.outputs[0])}
+    model = recurrent(0, 5, 10)
+    inputs = random_inputs(model.main, 40, 0)
+    whole = run(model, inputs, arithmetic, keep="all")
+    assert set(whole.tensors) == {model.main.tensors[i].name for i in (0, 3, 4, 5, model.main.outputs[0])}
     for chunk in (1, 7):
-        parts = run(graph, inputs, arithmetic, keep="all", chunk=chunk)
+        parts = run(model, inputs, arithmetic, keep="all", chunk=chunk)
         assert all(np.array_equal(parts.tensors[name], whole.tensors[name]) for name in whole.tensors)
 
 
 def test_memory_does_not_grow_with_the_steps() -> None:
     def peak(steps: int) -> int:
-        graph = recurrent(0, steps)
-        inputs = random_inputs(graph.main, 2000, 0)
-        run(graph, inputs, "optimized")
+        model = recurrent(0, steps)
+        inputs = random_inputs(model.main, 2000, 0)
+        run(model, inputs, "optimized")
         tracemalloc.start()
-        run(graph, inputs, "optimized")
+        run(model, inputs, "optimized")
         taken = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return taken
@@ -133,44 +133,44 @@ def test_memory_does_not_grow_with_the_steps() -> None:
 
 
 def test_a_loop_alone_and_its_rule() -> None:
-    graph = recurrent(0, 5, 10)
-    inputs = random_inputs(graph.main, 40, 0)
-    loop = graph.main.operators[0]
-    whole = run(graph, inputs, "optimized", keep="all")
-    alone = run_operator(graph, loop, inputs, "optimized")
-    assert [rule_for(graph, loop, kernels) for kernels in KERNEL_SETS] == ["LOOP"] * 4
+    model = recurrent(0, 5, 10)
+    inputs = random_inputs(model.main, 40, 0)
+    loop = model.main.operators[0]
+    whole = run(model, inputs, "optimized", keep="all")
+    alone = run_operator(model, loop, inputs, "optimized")
+    assert [rule_for(model, loop, kernels) for kernels in KERNEL_SETS] == ["LOOP"] * 4
     assert all(np.array_equal(values, whole.tensors[name]) for name, values in alone.tensors.items())
 
 
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
 def test_samples_that_take_different_numbers_of_steps_are_refused(arithmetic: str) -> None:
-    graph = counter()
+    model = counter()
     second = np.zeros((2, 1), np.int32)
-    run(graph, {0: np.array([2, 2], np.int32), 1: second}, arithmetic)
+    run(model, {0: np.array([2, 2], np.int32), 1: second}, arithmetic)
     with pytest.raises(NotCoveredError, match="WHILE: a condition that is true for some samples and false for others"):
-        run(graph, {0: np.array([2, 3], np.int32), 1: second}, arithmetic)
+        run(model, {0: np.array([2, 3], np.int32), 1: second}, arithmetic)
 
 
-def renamed(name: str) -> Callable[[Graph], Graph]:
-    return lambda graph: in_subgraph(graph, 2, lambda body: with_operator(body, 4, name=name))
+def renamed(name: str) -> Callable[[Model], Model]:
+    return lambda model: in_subgraph(model, 2, lambda body: with_operator(body, 4, name=name))
 
 
-def stateful(graph: Model) -> Model:
+def stateful(model: Model) -> Model:
     inner = lstm(np.random.default_rng(0), np.int8)
-    return Model(graphs=(*graph.graphs[:2], inner))
+    return Model(graphs=(*model.graphs[:2], inner))
 
 
-def carrying(index: int, **changes: Any) -> Callable[[Graph], Graph]:
-    return lambda graph: in_subgraph(graph, 2, lambda body: with_tensor(body, index, **changes))
+def carrying(index: int, **changes: Any) -> Callable[[Model], Model]:
+    return lambda model: in_subgraph(model, 2, lambda body: with_tensor(body, index, **changes))
 
 
-def naming(**options: int) -> Callable[[Graph], Graph]:
-    return lambda graph: graph.with_main(
-        with_operator(graph.main, 0, options={**graph.main.operators[0].options, **options})
+def naming(**options: int) -> Callable[[Model], Model]:
+    return lambda model: model.with_main(
+        with_operator(model.main, 0, options={**model.main.operators[0].options, **options})
     )
 
 
-OTHER_SCALE = recurrent().tensors[0].grid
+OTHER_SCALE = recurrent().main.tensors[0].grid
 
 
 @pytest.mark.parametrize(
@@ -184,32 +184,32 @@ OTHER_SCALE = recurrent().tensors[0].grid
         (naming(body_subgraph_index=0), "the subgraph 0 as its body_subgraph_index is not covered"),
         (naming(cond_subgraph_index=2), "a condition that is no single truth value is not covered"),
         (
-            lambda graph: in_subgraph(graph, 2, lambda body: replace(body, outputs=body.outputs[:2])),
+            lambda model: in_subgraph(model, 2, lambda body: replace(body, outputs=body.outputs[:2])),
             "a loop over 3 tensors with 2 of them is not covered",
         ),
     ],
 )
-def test_what_is_refused_is_named(change: Callable[[Graph], Graph], reason: str) -> None:
-    graph = change(recurrent())
+def test_what_is_refused_is_named(change: Callable[[Model], Model], reason: str) -> None:
+    model = change(recurrent())
     with pytest.raises(NotCoveredError, match=reason) as caught:
-        run(graph, random_inputs(graph.main, 2, 0), "reference")
-    assert caught.value.operator is graph.main.operators[0]
+        run(model, random_inputs(model.main, 2, 0), "reference")
+    assert caught.value.operator is model.main.operators[0]
 
 
 @pytest.mark.parametrize("kernels", KERNEL_SETS)
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_an_input_that_is_handed_on_in_a_later_place(steps: int, kernels: str) -> None:
     copied, bare = (shift_register(steps, copied) for copied in (True, False))
-    inputs = random_inputs(bare, 40, 0)
+    inputs = random_inputs(bare.main, 40, 0)
     assert unequal(copied, inputs, kernels) == 0
     if kernels == "micro":
         assert unequal(bare, inputs, kernels) == 0
         return
-    for refused in (lambda: run(bare, inputs, kernels), lambda: rule_for(bare, bare.operators[0], kernels)):
+    for refused in (lambda: run(bare, inputs, kernels), lambda: rule_for(bare, bare.main.operators[0], kernels)):
         with pytest.raises(NotCoveredError, match=f"WHILE: input-handed-on-in-a-later-place under {kernels} kernels"):
             refused()
     # The runtime overwrites what is handed on: both results are the sum.
-    found = runtime.run(write(bare), inputs, kernels, keep=bare.outputs)
+    found = runtime.run(write(bare), inputs, kernels, keep=bare.main.outputs)
     assert np.array_equal(*found.tensors.values())
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from qcompare.analysis.figures import grid_of, to_integers
+from qcompare.analysis.figures import to_integers
 from qcompare.engines import runtimes as runtime
 from qcompare.export import written as deploy
 from qcompare.manual.arithmetic import KERNEL_SETS
@@ -41,7 +41,7 @@ def h_zero_point(outputs: list[Integers]) -> float:
 
 def check(network: Network, model: bytes, kernels: str) -> None:
     """The forward pass gives the runtime's integers at the output and at h of every step of a fused LSTM."""
-    graph = schema.read(model)
+    graph = schema.read(model).main
     ops = RecordingOps({**network.weights, **network.architecture.constants()}, network.ranges, kernels)
 
     def forward(x: tf.Tensor) -> list[tf.Tensor]:
@@ -50,9 +50,9 @@ def check(network: Network, model: bytes, kernels: str) -> None:
     output, *hidden = tf.function(forward, autograph=False)(tf.constant(network.samples))
     x, y = (graph.tensors[index] for index in (graph.inputs[0], graph.outputs[0]))
     fused = [op.outputs[0] for op in graph.operators if op.name == "UNIDIRECTIONAL_SEQUENCE_LSTM"]
-    fed = {x.index: to_integers(network.samples, grid_of(x)).astype(np.int8)}
+    fed = {x.index: to_integers(network.samples, x.grid).astype(np.int8)}
     trace = runtime.run(model, fed, kernels, keep=fused)
-    np.testing.assert_array_equal(to_integers(output.numpy(), grid_of(y)), trace.result)
+    np.testing.assert_array_equal(to_integers(output.numpy(), y.grid), trace.result)
     assert len(hidden) == len(fused)
     for index, ours in zip(fused, hidden, strict=True):
         theirs = trace.tensors[graph.tensors[index].name]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from qcompare.analysis.figures import grid_of, to_integers
+from qcompare.analysis.figures import to_integers
 from qcompare.config.options import Qat, Quant
 from qcompare.core.graph import Graph
 from qcompare.data.dataset import Dataset
@@ -117,14 +117,16 @@ def check(architecture: Architecture, trained: TrainedQat, model: bytes, samples
         return output, {layer: tf.stack(values, axis=1) for layer, values in ops.hidden.items()}
 
     output, hidden = tf.function(forward, autograph=False)(tf.constant(samples))
-    graph = schema.read(model)
+    parsed = schema.read(model)
+    graph = parsed.main
     x, y = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    fed = {x.index: to_integers(samples, grid_of(x)).astype(np.int8)}
+    fed = {x.index: to_integers(samples, x.grid).astype(np.int8)}
     places = hidden_of(graph)
     keep = [index for indices in places.values() for index in indices]
     trace = runtime.run(model, fed, trained.kernels, keep=keep)
-    manual = executor.run(graph, fed, trained.kernels, keep=[graph.tensors[index].name for index in keep] + [y.name])
-    np.testing.assert_array_equal(to_integers(output.numpy(), grid_of(y)), trace.result)
+    names = [graph.tensors[index].name for index in keep]
+    manual = executor.run(parsed, fed, trained.kernels, keep=[*names, y.name])
+    np.testing.assert_array_equal(to_integers(output.numpy(), y.grid), trace.result)
     np.testing.assert_array_equal(manual.tensors[y.name], trace.result)
     assert len(np.unique(trace.result)) > 20
     assert places.keys() == hidden.keys()
