@@ -83,7 +83,7 @@ def test_random_integers_against_fractions(dtype):
     b[0, 0, :2] = ends.min, ends.max
     figures = compare(a, b, grid, classification=True)
 
-    scale = Fraction(float(grid.scale))
+    scale = Fraction(float(grid.lsb))
     pairs = [(int(x), int(y)) for x, y in zip(a.ravel(), b.ravel(), strict=True)]
     steps = [y - x for x, y in pairs]
     signal = sum(((x + 17) * scale) ** 2 for x, _ in pairs)

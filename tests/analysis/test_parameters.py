@@ -11,7 +11,7 @@ from qcompare.analysis.parameters import (
     parameters_frame,
     weight_roles,
 )
-from qcompare.core.graph import Graph, Operator, Tensor
+from qcompare.core.graph import Graph, Operator, Tensor, model_of
 from qcompare.core.grid import Grid
 
 
@@ -89,11 +89,11 @@ WEIGHT_OF = {"recurrent_0/from_input": "recurrent_0/kernel", "dense_0/output": "
 
 
 def rows_of(graph, learned):
-    return {(row["role"], row["channel"]): row for row in compare_parameters(graph, learned, WEIGHT_OF)}
+    return {(row["role"], row["channel"]): row for row in compare_parameters(model_of(graph), learned, WEIGHT_OF)}
 
 
 def test_every_int8_tensor_is_a_row_for_each_channel(network):
-    rows = compare_parameters(network, {}, WEIGHT_OF)
+    rows = compare_parameters(model_of(network), {}, WEIGHT_OF)
     assert [(row["tensor"], row["role"], row["channel"]) for row in rows] == [
         ("serving_default_x:0", "x", None),
         ("tfl.pseudo_qconst", "recurrent_0/kernel", 0),
@@ -178,7 +178,7 @@ def test_a_fused_lstms_tensors_are_told_by_their_places():
 
 def test_the_frame_has_the_columns_and_dtypes_of_the_file(network):
     keys = {"model": "simple_rnn", "quant": "int8", "lowering": "unrolled", "seed": 3, "route": "qat"}
-    rows = [keys | row for row in compare_parameters(network, {"x": scales(0.1, zero_point=3)}, WEIGHT_OF)]
+    rows = [keys | row for row in compare_parameters(model_of(network), {"x": scales(0.1, zero_point=3)}, WEIGHT_OF)]
     frame = parameters_frame(rows)
     assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == PARAMETERS_DTYPES
     assert frame["learned_scale"].notna().sum() == 1
