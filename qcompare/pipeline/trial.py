@@ -25,6 +25,7 @@ from qcompare.analysis.figures import (
 from qcompare.analysis.parameters import compare_parameters, parameters_frame
 from qcompare.config.options import Config
 from qcompare.core.child import Child, ChildCrashedError, ChildFailedError
+from qcompare.core.engine import EngineId
 from qcompare.core.graph import Graph, Model
 from qcompare.core.grid import Grid
 from qcompare.core.trace import Trace
@@ -303,15 +304,16 @@ def draw(route: Route, folder: Path, title: str) -> None:
     if route.grid is None:
         return
     histograms = {
-        (a, b): lsb_histogram(route.outputs[a], route.outputs[b], route.grid)
+        (EngineId.parse(a), EngineId.parse(b)): lsb_histogram(route.outputs[a], route.outputs[b], route.grid)
         for a, b in pairs_of(route.name)
         if a in route.outputs and b in route.outputs
     }
     plots.save_png(plots.error_histograms(histograms, title=title), folder / f"{route.name}_histograms.png")
     base = "qat" if "qat" in route.outputs else "float"
-    measured = {name: real(route, name) for name in route.outputs if name in runtimes()}
+    measured = {EngineId.parse(name): real(route, name) for name in route.outputs if name in runtimes()}
     if measured:
-        figure = plots.scatter(base, real(route, base), measured, scale=float(route.grid.lsb), title=title)
+        named, lsb = EngineId.parse(base), float(route.grid.lsb)
+        figure = plots.scatter(named, real(route, base), measured, scale=lsb, title=title)
         plots.save_png(figure, folder / f"{route.name}_scatter.png")
 
 

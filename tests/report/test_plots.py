@@ -1,18 +1,20 @@
-"""What the plots draw, read back from the figures, and the bytes of the files."""
+"""What the plots draw, read back from the pages, and the bytes of the files."""
 
 import struct
 import subprocess
 import sys
 from dataclasses import asdict
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection, PathCollection
-from matplotlib.colors import to_hex
+from PIL import Image
 
 from qcompare.analysis.figures import Figures, errors_frame
 from qcompare.analysis.statistics import summarise
+from qcompare.core.engine import EngineId
+from qcompare.report.page import TICK, Dots, Lines, Polygons, Words, text_width
 from qcompare.report.plots import COLOURS, MARKERS, against_labels, error_histograms, over_seeds, save_png, scatter
 
 
@@ -39,80 +41,117 @@ def drawn(rows):
     return over_seeds(errors, summarise(errors), title="lstm int8")
 
 
+def panels_of(page):
+    """The panels that are no part of a legend."""
+    return [panel for panel in page.panels if panel.framed]
+
+
+def marks(panel, kind):
+    return [mark for mark in panel.marks if isinstance(mark, kind)]
+
+
 def points(panel):
-    """Every finite dot of a panel."""
-    sets = [np.ma.filled(item.get_offsets(), np.nan) for item in panel.collections if isinstance(item, PathCollection)]
-    found = np.concatenate(sets)
-    return found[np.isfinite(found).all(axis=1)]
+    """Every dot of a panel."""
+    return np.concatenate([np.stack([mark.x, mark.y], axis=1) for mark in marks(panel, Dots)])
+
+
+def value(panel, x):
+    """What stands at x of a panel over the seeds."""
+    if panel.x.label == "SQNR (dB)":
+        return x
+    zero = min(at for at, text in panel.x.ticks.items() if text == "0")
+    return 0 if x == zero else 10**x
 
 
 def dots(panel):
-    """The finite x of every dot on a panel, by row."""
-    rows = np.round(points(panel)[:, 1])
-    return {number: sorted(points(panel)[rows == number, 0]) for number in set(rows)}
+    """The values of every dot on a panel, by row."""
+    found = {}
+    for x, y in points(panel):
+        found.setdefault(round(y), []).append(value(panel, x))
+    return {row: sorted(values) for row, values in found.items()}
 
 
 def medians(panel):
-    return [item.get_segments()[0][0][0] for item in panel.collections if isinstance(item, LineCollection)]
+    """The values at the black lines."""
+    lines = [mark.points for mark in marks(panel, Lines) if mark.colour == "black"]
+    return [value(panel, line[0, 0]) for line in np.concatenate(lines)] if lines else []
 
 
 def texts(panel):
-    return [text.get_text() for text in panel.texts]
+    return [mark.text for mark in marks(panel, Words)]
+
+
+def labels(axis):
+    """The labels of an axis' ticks from its low to its high end."""
+    return [axis.ticks[at] for at in sorted(axis.ticks)]
+
+
+def engines(by_name):
+    """The same mapping with engines in place of their names."""
+    return {
+        tuple(map(EngineId.parse, name)) if isinstance(name, tuple) else EngineId.parse(name): item
+        for name, item in by_name.items()
+    }
 
 
 def test_every_seed_is_a_dot_and_the_median_is_the_summary_s():
     rows = [differing(seed, b=b) for seed in range(5) for b in ("interpreter:reference", "micro")]
-    rate, largest, sqnr = drawn(rows).axes
+    rate, largest, sqnr = panels_of(drawn(rows))
     assert dots(rate) == {line: pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05]) for line in (0, 1)}
-    assert dots(largest) == {line: [1, 2, 3, 4, 5] for line in (0, 1)}
+    assert dots(largest) == {line: pytest.approx([1, 2, 3, 4, 5]) for line in (0, 1)}
     assert dots(sqnr) == {line: [40, 41, 42, 43, 44] for line in (0, 1)}
-    assert medians(largest) == [3, 3]
-    assert [label.get_text() for label in rate.get_yticklabels()] == ["qat vs interpreter:reference", "qat vs micro"]
+    assert medians(largest) == pytest.approx([3, 3])
+    assert labels(rate.y) == ["qat vs interpreter:reference", "qat vs micro"]
 
 
 def test_zero_and_exact_have_lanes_and_are_inside_the_axes():
-    rate, largest, sqnr = drawn([exact(0), differing(1), differing(2)]).axes
+    rate, largest, sqnr = panels_of(drawn([exact(0), differing(1), differing(2)]))
     assert dots(rate)[0][0] == 0
     assert dots(largest)[0][0] == 0
     assert len(dots(sqnr)[0]) == 3
     for panel in (rate, largest, sqnr):
-        low, high = panel.get_xlim()
-        assert low < min(dots(panel)[0])
-        assert max(dots(panel)[0]) < high
-    assert sqnr.get_xticklabels()[-1].get_text() == "exact"
+        assert panel.x.low < points(panel)[:, 0].min()
+        assert points(panel)[:, 0].max() < panel.x.high
+        (lane,) = panel.under
+        inside = [lane.corners[..., 0].min() < x < lane.corners[..., 0].max() for x in points(panel)[:, 0]]
+        assert sum(inside) == 1
+    assert labels(sqnr.x)[-1] == "exact"
     # The exact seed has no SQNR, so a median of the other two would not be that of the seeds.
     assert len(medians(largest)) == 1
     assert medians(sqnr) == []
 
 
 def test_all_exact_is_drawn():
-    rate, _, sqnr = drawn([exact(seed) for seed in range(3)]).axes
+    rate, _, sqnr = panels_of(drawn([exact(seed) for seed in range(3)]))
     assert dots(rate) == {0: [0, 0, 0]}
     assert len(dots(sqnr)[0]) == 3
-    assert [label.get_text() for label in sqnr.get_xticklabels()] == ["exact"]
+    assert labels(sqnr.x) == ["exact"]
 
 
 def test_an_undefined_sqnr_of_a_zero_signal_is_not_called_exact():
-    *_, sqnr = drawn([differing(0) | {"sqnr_db": None}, differing(1)]).axes
+    *_, sqnr = panels_of(drawn([differing(0) | {"sqnr_db": None}, differing(1)]))
     assert dots(sqnr) == {0: [41]}
 
 
 def test_a_pair_without_figures_says_so():
     rows = [differing(0), differing(1), failed(0, b="micro"), failed(1, b="micro")]
     rows += [row(0, b="interpreter:xnnpack", n=0, non_finite=100), differing(1, b="interpreter:xnnpack")]
-    rate, *_ = drawn(rows).axes
+    rate, *_ = panels_of(drawn(rows))
     assert texts(rate) == ["no figures"]
-    labels = [label.get_text() for label in rate.get_yticklabels()]
-    assert labels == ["qat vs interpreter:reference", "qat vs micro (0 of 2)", "qat vs interpreter:xnnpack (1 of 2)"]
+    assert labels(rate.y) == [
+        "qat vs interpreter:reference",
+        "qat vs micro (0 of 2)",
+        "qat vs interpreter:xnnpack (1 of 2)",
+    ]
 
 
 def test_a_route_without_figures_says_why():
-    (panel,) = drawn([failed(0), failed(1)]).axes
-    assert texts(panel) == ["no figures in any seed\nthe converter crashed"]
+    page = drawn([failed(0), failed(1)])
+    assert [words.text for words in page.words] == ["no figures in any seed\nthe converter crashed"]
 
 
 def test_one_seed_has_no_median():
-    assert all(medians(panel) == [] for panel in drawn([differing(4)]).axes)
+    assert all(medians(panel) == [] for panel in panels_of(drawn([differing(4)])))
 
 
 @pytest.mark.parametrize("metric", ["top1_agreement", "rmse"])
@@ -125,30 +164,36 @@ def test_engines_against_the_labels(metric):
     ]
     rows += [differing(0)]
     errors = errors_frame(rows)
-    figure = against_labels(errors, summarise(errors), title="lstm int8")
-    assert [panel.get_title(loc="left") for panel in figure.axes] == ["route ptq", "route qat"]
-    for panel in figure.axes:
-        assert dots(panel) == {0: [0.9], 1: [0.8], 2: [0.7]}
-        assert [label.get_text() for label in panel.get_yticklabels()] == list(values)
-    assert ("RMSE" in figure.axes[-1].get_xlabel()) == (metric == "rmse")
+    ptq, qat = panels_of(against_labels(errors, summarise(errors), title="lstm int8"))
+    assert (ptq.title, qat.title) == ("route ptq", "route qat")
+    assert ptq.bottom > qat.bottom + qat.height
+    for panel in (ptq, qat):
+        assert {round(y): x for x, y in points(panel)} == {0: 0.9, 1: 0.8, 2: 0.7}
+        assert labels(panel.y) == list(values)
+    assert ("RMSE" in qat.x.label) == (metric == "rmse")
 
 
 def test_histograms_show_every_count():
-    figure = error_histograms(
-        {
-            ("qat", "interpreter:reference"): (np.array([-2, 0, 1]), np.array([1, 90, 9])),
-            ("qat", "manual:reference"): (np.array([0]), np.array([100])),
-            ("float", "micro"): (np.array([], int), np.array([], int)),
-        },
+    page = error_histograms(
+        engines(
+            {
+                ("qat", "interpreter:reference"): (np.array([-2, 0, 1]), np.array([1, 90, 9])),
+                ("qat", "manual:reference"): (np.array([0]), np.array([100])),
+                ("float", "micro"): (np.array([], int), np.array([], int)),
+            }
+        ),
         title="seed 0",
     )
-    bars = [{bar.get_x() + bar.get_width() / 2: bar.get_height() for bar in panel.patches} for panel in figure.axes]
-    assert bars == [{-2: 1, 0: 90, 1: 9}, {0: 100}, {}]
-    assert figure.axes[0].get_title(loc="left") == "interpreter:reference\nminus qat"
-    assert texts(figure.axes[2]) == ["no figures"]
-    solid, hollow = (panel.patches[0] for panel in figure.axes[:2])
-    assert to_hex(solid.get_facecolor()) == to_hex(hollow.get_edgecolor()) == COLOURS["reference"].lower()
-    assert to_hex(hollow.get_facecolor()) == "#ffffff"
+    bars = [
+        {(box[0, 0] + box[2, 0]) / 2: 10 ** box[2, 1] for mark in marks(panel, Polygons) for box in mark.corners}
+        for panel in page.panels
+    ]
+    assert bars == [pytest.approx({-2: 1, 0: 90, 1: 9}), pytest.approx({0: 100}), {}]
+    assert page.panels[0].title == "interpreter:reference\nminus qat"
+    assert texts(page.panels[2]) == ["no figures"]
+    solid, hollow = (marks(panel, Polygons)[0] for panel in page.panels[:2])
+    assert solid.face == hollow.edge == COLOURS["reference"]
+    assert hollow.face == "white"
 
 
 def test_the_scatter_keeps_the_rare_point():
@@ -156,9 +201,70 @@ def test_the_scatter_keeps_the_rare_point():
     outputs = values.copy()
     outputs[417, 1] = 0.75
     outputs[3, 0] = np.nan
-    figure = scatter("qat", values, {"interpreter:reference": outputs, "micro": values}, scale=0.25, title="seed 0")
-    found = [points(panel).tolist() for panel in figure.axes]
+    others = engines({"interpreter:reference": outputs, "micro": values})
+    page = scatter(EngineId.parse("qat"), values, others, scale=0.25, title="seed 0")
+    found = [points(panel).tolist() for panel in panels_of(page)]
     assert found == [[[0, 0], [0, 0.75]], [[0, 0]], [[0, 0], [0, 3]], [[0, 0]]]
+
+
+LONG = ("manual:dequantized@aarch64", "interpreter:reference@aarch64")
+
+
+def counted(rng, reach):
+    return np.unique(np.round(rng.normal(0, reach / 3, 2000)).astype(int), return_counts=True)
+
+
+def some_pages():
+    """Pages of every kind, of few and of many panels, with long names and awkward values."""
+    rng = np.random.default_rng(0)
+    pages = {}
+    for count, reach in ((1, 1), (3, 70000), (7, 300), (20, 40)):
+        pairs = {(LONG[0], f"interpreter:kernels{n}@aarch64"): counted(rng, reach) for n in range(count)}
+        pages[f"{count} histograms"] = error_histograms(engines(pairs), title="a title that is long " * 8)
+    values = rng.normal(size=(50, 10)).round(1)
+    for factor, offset, scale in ((1, 0, 0.1), (1e5, 0, 1), (0, 0, 1e-6), (0, 3, 1e-5), (np.nan, 0, 0.1)):
+        x = values * factor + offset
+        others = engines(dict.fromkeys(("micro", LONG[1]), x + scale))
+        pages[f"scatter {factor} {offset}"] = scatter(EngineId.parse("qat"), x, others, scale=scale, title="seed 0")
+    everywhere = {"mismatch_rate": 1.0, "max_lsb": 60000, "max_abs_error": 9.0, "sqnr_db": -12.0}
+    rare = {"mismatch_rate": 1e-6, "max_lsb": 1, "max_abs_error": 0.1, "sqnr_db": 150.0}
+    for name, rows in {
+        "one": [differing(0)],
+        "exact": [exact(0)],
+        "rare": [row(seed, *LONG, **rare) for seed in range(2)],
+        "all": [row(seed, *LONG, **everywhere) for seed in range(10)] + [exact(0), differing(1), failed(2, b="micro")],
+        "rare and all": [row(0, *LONG, **rare), row(0, **everywhere), exact(1)],
+        "none": [failed(0)],
+    }.items():
+        pages[f"seeds, {name}"] = drawn(rows)
+    for shares in ((0.0, 1.0), (0.9725,), (0.97, 0.98)):
+        rows = [row(seed, "labels", LONG[1], top1_agreement=share) for seed, share in enumerate(shares)]
+        errors = errors_frame(rows)
+        pages[f"labels {shares}"] = against_labels(errors, summarise(errors), title="lstm int8")
+    return pages
+
+
+PAGES = some_pages()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_cut_off_or_overlaps(name, tmp_path):
+    page = PAGES[name]
+    save_png(page, tmp_path / "page.png")
+    image = np.asarray(Image.open(tmp_path / "page.png"))
+    assert min(edge.min() for edge in (image[:4], image[-4:], image[:, :4], image[:, -4:])) == 255
+    for panel in panels_of(page):
+        places = [(at - panel.x.low) / (panel.x.high - panel.x.low) * panel.width for at in sorted(panel.x.ticks)]
+        for (left, right), (a, b) in zip(pairwise(places), pairwise(labels(panel.x)), strict=True):
+            assert right - left >= (text_width(a, TICK) + text_width(b, TICK)) / 2
+        for mark in marks(panel, Dots):
+            assert ((panel.x.low < mark.x) & (mark.x < panel.x.high)).all()
+            assert ((mark.y - panel.y.low) * (mark.y - panel.y.high) < 0).all()
+        titles = [other for other in panels_of(page) if other.bottom == panel.bottom and other.left > panel.left]
+        right = min((other.left for other in titles), default=page.width)
+        assert panel.left + text_width(panel.title, panel.title_size) < right
+    rows = {(panel.bottom, panel.bottom + panel.height) for panel in panels_of(page)}
+    assert all(upper[0] > lower[1] for lower, upper in pairwise(sorted(rows)))
 
 
 def test_each_kernel_set_has_its_own_colour_and_marker():
