@@ -43,10 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
 def command(name: str, arguments: list[str]) -> int:
     """A command other than the main job."""
     if name == "audit":
-        from qcompare.audit import compare as audit
+        from qcompare.cli import audit
 
         return audit.main(arguments)
-    from qcompare.audit import probe
+    from qcompare.cli import probe
 
     return probe.main(arguments)
 

@@ -71,12 +71,13 @@ class Grid:
         rank: of the tensor, for a grid per channel.
         """
         scale, zero_point = self.channels(rank)
-        with np.errstate(over="ignore"):
+        # A quotient beyond the dtype's range is Inf, which saturates like any other.
+        with np.errstate(over="ignore", invalid="ignore"):
             steps = real / scale.astype(real.dtype)
-        # Exact in float64, whatever the quotient's dtype: a float32 plus a half is.
-        steps = steps.astype(np.float64)
-        whole = np.trunc(steps)
-        nearest = whole + np.copysign(np.abs(steps - whole) >= 0.5, steps)
+            # Exact in float64, whatever the quotient's dtype: a float32 plus a half is.
+            steps = steps.astype(np.float64)
+            whole = np.trunc(steps)
+            nearest = whole + np.copysign(np.abs(steps - whole) >= 0.5, steps)
         return np.clip(nearest + zero_point, self.smallest, self.largest).astype(self.dtype)
 
     def dequantize(self, q: np.ndarray, rank: int = 1) -> np.ndarray:

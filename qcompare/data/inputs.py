@@ -10,7 +10,6 @@ import numpy as np
 
 from qcompare.core.graph import Graph, Tensor
 from qcompare.core.trace import trace_shape
-from qcompare.manual.affine import quantize
 
 SMALL_INTEGERS = 10
 """Integers of more than 16 bits without a scale count or index something: they are drawn below this."""
@@ -48,7 +47,8 @@ def read_inputs(path: Path, graph: Graph, samples: int | None = None) -> dict[in
     """Inputs from an `.npz`: tensor index -> [samples, *shape] in the tensor's dtype.
 
     The arrays are named like the input tensors, or stand in the order of the inputs. Each is [samples, *shape] of the
-    tensor, with or without a leading dimension of one. Real numbers for a quantized tensor are quantized (16).
+    tensor, with or without a leading dimension of one. Real numbers for a quantized tensor are
+    taken as float32 and quantized as the QUANTIZE kernel does it (93).
     samples: how many to take from the start; all when None.
 
     Raises InputsError.
@@ -93,7 +93,9 @@ def _fitted(path: Path, tensor: Tensor, array: np.ndarray) -> np.ndarray:
             raise InputsError(f"{path}: input '{tensor.name}' is {tensor.dtype.name} without a scale: not real numbers")
         if not np.isfinite(array).all():
             raise InputsError(f"{path}: input '{tensor.name}' holds NaN or Inf, which no integer stands for")
-        return quantize(array.astype(np.float64), tensor)
+        # Reals beyond float32 saturate like any that the dtype cannot hold.
+        with np.errstate(over="ignore"):
+            return tensor.grid.quantize(array.astype(np.float32), len(tensor.shape))
     limits = np.iinfo(tensor.dtype)
     if array.size and (int(array.min()) < limits.min or int(array.max()) > limits.max):
         raise InputsError(f"{path}: input '{tensor.name}' has integers beyond {tensor.dtype.name}")

@@ -1,26 +1,108 @@
-"""The model under any kernel set, by its name: what a child process is asked to run."""
+"""The runtimes by the kernel set that each of them runs: what can be asked of any, stated once."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol, final
 
 import numpy as np
 
 from qcompare.core.trace import Trace
-from qcompare.engines import litert as interpreter
-from qcompare.engines import micro
-
-KERNEL_SETS = (*interpreter.KERNEL_SETS, "micro")
+from qcompare.engines import litert, micro
+from qcompare.engines.unwritten import unwritten
 
 
-def run(
-    model: bytes,
-    inputs: Mapping[int, np.ndarray],
-    kernels: str,
-    *,
-    keep: Collection[int] = (),
-) -> Trace:
-    """As `interpreter.run`, with `micro` among the kernel sets. Raises what the two runtimes' `run` raise."""
-    if kernels == "micro":
+class Runtime(Protocol):
+    """A kernel set that is run, not computed by hand. It can be sent to a child process."""
+
+    @property
+    def kernels(self) -> str:
+        """The kernel set, which is also the arithmetic of the manual engine that it is compared with."""
+
+    @property
+    def name(self) -> str:
+        """The runtime's own name, for messages."""
+
+    @property
+    def package(self) -> str:
+        """What `pip install` is given to get it."""
+
+    def installed(self) -> bool:
+        """Whether its package is there."""
+
+    def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> Trace:
+        """The model run on each sample by itself, its state reset before each.
+
+        inputs: tensor index -> [samples, ...] in the tensor's dtype, with or without the leading dimension of one.
+        keep: activations to read besides the first output; those that the runtime does not hold are left out.
+
+        Raises MicroUnavailableError, ValueError or RuntimeError for a model that the runtime does not run.
+        """
+
+    def unwritten(
+        self,
+        model: bytes,
+        inputs: Mapping[int, np.ndarray],
+        *,
+        activations: Collection[int],
+        constant: Collection[int] = (),
+    ) -> frozenset[int]:
+        """The activations that can be read although the runtime does not write them: as `unwritten.unwritten`."""
+
+
+@final
+@dataclass(frozen=True)
+class LiteRT:
+    """One of LiteRT's kernel sets."""
+
+    kernels: str
+    name: str = "LiteRT"
+    package: str = "ai-edge-litert"
+
+    def installed(self) -> bool:
+        return True
+
+    def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> Trace:
+        return litert.run(model, inputs, self.kernels, keep=keep)
+
+    def unwritten(
+        self,
+        model: bytes,
+        inputs: Mapping[int, np.ndarray],
+        *,
+        activations: Collection[int],
+        constant: Collection[int] = (),
+    ) -> frozenset[int]:
+        return unwritten(model, inputs, self.kernels, activations=activations, constant=constant)
+
+
+@final
+@dataclass(frozen=True)
+class Micro:
+    """TensorFlow Lite Micro, which has no delegates: it writes whatever it computes."""
+
+    kernels: str = "micro"
+    name: str = "TensorFlow Lite Micro"
+    package: str = "'qcompare[micro]'"
+
+    def installed(self) -> bool:
+        return micro.installed()
+
+    def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> Trace:
         return micro.run(model, inputs, keep=keep)
-    return interpreter.run(model, inputs, kernels, keep=keep)
+
+    def unwritten(
+        self,
+        model: bytes,
+        inputs: Mapping[int, np.ndarray],
+        *,
+        activations: Collection[int],
+        constant: Collection[int] = (),
+    ) -> frozenset[int]:
+        return frozenset()
+
+
+ALL: tuple[Runtime, ...] = (*map(LiteRT, litert.KERNEL_SETS), Micro())
+RUNTIMES = {runtime.kernels: runtime for runtime in ALL}
+"""Kernel set -> the runtime that runs it."""

@@ -16,6 +16,7 @@ from qcompare.core.graph import Graph, Model, Operator, Tensor
 from qcompare.core.trace import Trace, trace_shape
 from qcompare.manual.arithmetic import ARITHMETICS, compute, compute_rule, rule_of
 from qcompare.manual.call import Call, NotCoveredError, Operand, Subgraph
+from qcompare.manual.fold import Values, fold
 from qcompare.manual.ops import loop
 
 WORKING_BYTES = 32 << 20
@@ -147,12 +148,16 @@ def _plan(
         rules=rules,
         kept=kept,
         operators=graph.operators,
-        constants={tensor.index: tensor.data for tensor in graph.tensors if tensor.data is not None},
+        constants={},
         freed={},
         loops=loops,
     )
-    constants, left = _fold(whole)
-    return replace(whole, operators=left, constants=constants, freed=_last_use(left, kept))
+
+    def evaluate(operator: Operator, live: Values, constants: Values) -> Sequence[np.ndarray]:
+        return _computed(whole, _call(whole, operator, live, constants, 1))
+
+    folding = fold(graph, evaluate)
+    return replace(whole, operators=folding.left, constants=folding.constants, freed=_last_use(folding.left, kept))
 
 
 def _loop(operator: Operator, model: Model, arithmetic: str, within: tuple[int, ...]) -> Mapping[str, _Plan]:
@@ -244,24 +249,6 @@ def _last_use(operators: Collection[Operator], keep: Collection[int]) -> dict[in
         if index not in keep:
             freed[at].append(index)
     return freed
-
-
-def _fold(plan: _Plan) -> tuple[dict[int, np.ndarray], tuple[Operator, ...]]:
-    """Constants with the results of operators on constants alone added, and the operators that are left."""
-    graph, folded, left = plan.graph, dict(plan.constants), []
-    for operator in graph.operators:
-        present = [index for index in operator.inputs if index >= 0]
-        if not present or not all(index in folded for index in present):
-            left.append(operator)
-            continue
-        # One input goes in as an activation of one sample: the one that carries numbers, not axes or a shape.
-        main = next(
-            (i for i in present if graph.tensors[i].dtype == graph.tensors[operator.outputs[0]].dtype), present[0]
-        )
-        others = {index: value for index, value in folded.items() if index != main}
-        results = _computed(plan, _call(plan, operator, {main: folded[main][None]}, others, 1))
-        folded.update((index, result[0]) for index, result in zip(operator.outputs, results, strict=True))
-    return folded, tuple(left)
 
 
 def _call(

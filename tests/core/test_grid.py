@@ -38,6 +38,12 @@ def test_float64_is_divided_in_float64():
     assert grid.quantize(x.astype(np.float32)).tolist() == [3]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_quotient_beyond_float32_saturates():
+    found = Grid.single(1e-3, 3, np.int8).quantize(np.array([1e38, -1e38], np.float32))
+    assert found.tolist() == [127, -128]
+
+
 def test_a_grid_per_channel_goes_along_its_axis():
     q = PER_CHANNEL.quantize(np.ones((4, 3, 2), np.float32), rank=2)
     assert (q[..., 0] == 4).all()

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from qcompare.audit.one_op import FLOAT32, INT8, INT16, activation, one_op
+from qcompare.core.graph import model_of
 from qcompare.data.inputs import InputsError, random_inputs, read_inputs
+from qcompare.engines import litert
+from qcompare.tflite.schema import write
 
 
 def graph_of(*sides):
@@ -66,6 +69,33 @@ def test_real_numbers_are_quantized_half_away_and_saturate(saved):
     path = saved(np.array([[0.0, 0.25, -0.25, 0.24, 1e9, -1e9]]))
     assert read_inputs(path, graph)[0].tolist() == [[[10, 11, 9, 10, 127, -128]]]
     assert read_inputs(path, graph)[0].dtype == np.int8
+
+
+@pytest.mark.parametrize("dtype", [INT8, INT16])
+@pytest.mark.parametrize("given", [np.float32, np.float64])
+def test_real_numbers_become_what_the_quantize_kernel_makes_of_them(saved, dtype, given):
+    """Half-way between two integers as far as float32 goes, where the dtype of the division decides."""
+    scale, zero_point = np.float32(0.0371), 5 if dtype == INT8 else 0
+    halves = np.arange(-900, 900, dtype=np.float32) + np.float32(0.5)
+    x = (halves * scale).reshape(1, -1)
+    path = saved(x.astype(given))
+    found = read_inputs(path, graph_of(activation(x.shape, dtype, scale, zero_point)))[0]
+    kernel = one_op("QUANTIZE", [activation(x.shape, FLOAT32)], [activation(x.shape, dtype, scale, zero_point)])
+    expected = litert.run(write(model_of(kernel)), {0: x}, "reference").result
+    assert found.reshape(expected.shape).tolist() == expected.tolist()
+    in_float64 = np.trunc(x / np.float64(scale) + np.copysign(0.5, x)) + zero_point
+    assert (np.clip(in_float64, *limits_of(dtype)) != expected).sum() > 30
+
+
+def limits_of(dtype):
+    return np.iinfo(dtype).min, np.iinfo(dtype).max
+
+
+@pytest.mark.filterwarnings("error")
+def test_reals_beyond_float32_saturate(saved):
+    path = saved(np.array([[1e300, -1e300, 1e38, -1e38]]))
+    graph = graph_of(activation((1, 4), INT8, 1e-3, 10))
+    assert read_inputs(path, graph)[0].tolist() == [[[127, -128, 127, -128]]]
 
 
 def test_integers_stay_as_they_are_and_names_come_before_order(saved):

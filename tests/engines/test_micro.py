@@ -10,7 +10,6 @@ from qcompare.audit.one_op import FLOAT32, activation, cases, one_op
 from qcompare.core.graph import model_of
 from qcompare.data.inputs import random_inputs
 from qcompare.engines import micro
-from qcompare.engines import runtimes as runtime
 from qcompare.manual.executor import run as run_by_hand
 from qcompare.tflite.schema import write
 from tests.audit.models import dense_tanh_mul
@@ -83,10 +82,3 @@ def test_a_refused_model_is_one_line_with_the_runtimes_reason(capfd):
     # Standard error is where it was.
     os.write(2, b"heard")
     assert capfd.readouterr().err == "heard"
-
-
-def test_the_kernel_sets_by_name():
-    graph = dense_tanh_mul()
-    inputs = random_inputs(graph, 3, 0)
-    engines = [runtime.run(write(model_of(graph)), inputs, kernels).engine for kernels in runtime.KERNEL_SETS]
-    assert engines == ["interpreter:reference", "interpreter:optimized", "interpreter:xnnpack", "micro"]

@@ -11,7 +11,7 @@ import pytest
 from qcompare.analysis.figures import to_integers, to_reals
 from qcompare.analysis.parameters import compare_parameters
 from qcompare.core.graph import Graph, Tensor, model_of
-from qcompare.engines import runtimes as runtime
+from qcompare.engines.runtimes import RUNTIMES
 from qcompare.export import written as deploy
 from qcompare.export.loop import loop_model
 from qcompare.manual import executor
@@ -132,7 +132,7 @@ def test_the_model_runs_and_the_manual_engine_equals_it(graph: Graph, kernels: s
     rng = np.random.default_rng(9)
     x = graph.tensors[graph.inputs[0]]
     inputs = {x.index: rng.integers(-128, 128, (50, *x.shape[1:])).astype(np.int8)}
-    theirs = runtime.run(schema.write(model_of(graph)), inputs, kernels).result
+    theirs = RUNTIMES[kernels].run(schema.write(model_of(graph)), inputs).result
     np.testing.assert_array_equal(executor.run(model_of(graph), inputs, kernels).result, theirs)
 
 
@@ -167,7 +167,7 @@ def random_network(cells: tuple[Cell, ...], *, return_sequences: bool = False) -
 def outputs(model: bytes, samples: np.ndarray, kernels: str) -> np.ndarray:
     graph = schema.read(model).main
     x = graph.tensors[graph.inputs[0]]
-    return runtime.run(model, {x.index: to_integers(samples, x.grid).astype(x.dtype)}, kernels).result
+    return RUNTIMES[kernels].run(model, {x.index: to_integers(samples, x.grid).astype(x.dtype)}).result
 
 
 @pytest.mark.parametrize("kernels", KERNEL_SETS)

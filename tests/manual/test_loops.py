@@ -12,7 +12,7 @@ import pytest
 
 from qcompare.core.graph import Graph, Model, model_of
 from qcompare.data.inputs import random_inputs
-from qcompare.engines import runtimes as runtime
+from qcompare.engines.runtimes import RUNTIMES
 from qcompare.manual.arithmetic import ARITHMETICS, KERNEL_SETS
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import rule_for, run, run_operator
@@ -45,7 +45,7 @@ def with_operator(graph: Graph, index: int, **changes: Any) -> Graph:
 
 def unequal(model: Model, inputs: dict[int, np.ndarray], kernels: str) -> int:
     """Outputs that differ between the manual engine and the runtime."""
-    found = runtime.run(write(model), inputs, kernels, keep=model.main.outputs)
+    found = RUNTIMES[kernels].run(write(model), inputs, keep=model.main.outputs)
     by_hand = run(model, inputs, kernels)
     return sum(int(np.count_nonzero(by_hand.tensors[name] != values)) for name, values in found.tensors.items())
 
@@ -209,7 +209,7 @@ def test_an_input_that_is_handed_on_in_a_later_place(steps: int, kernels: str) -
         with pytest.raises(NotCoveredError, match=f"WHILE: input-handed-on-in-a-later-place under {kernels} kernels"):
             refused()
     # The runtime overwrites what is handed on: both results are the sum.
-    found = runtime.run(write(bare), inputs, kernels, keep=bare.main.outputs)
+    found = RUNTIMES[kernels].run(write(bare), inputs, keep=bare.main.outputs)
     assert np.array_equal(*found.tensors.values())
 
 

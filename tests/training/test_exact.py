@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from qcompare.analysis.figures import to_integers
-from qcompare.engines import runtimes as runtime
+from qcompare.engines.runtimes import RUNTIMES
 from qcompare.export import written as deploy
 from qcompare.manual.arithmetic import KERNEL_SETS
 from qcompare.models.lmu import LMUCell
@@ -51,7 +51,7 @@ def check(network: Network, model: bytes, kernels: str) -> None:
     x, y = (graph.tensors[index] for index in (graph.inputs[0], graph.outputs[0]))
     fused = [op.outputs[0] for op in graph.operators if op.name == "UNIDIRECTIONAL_SEQUENCE_LSTM"]
     fed = {x.index: to_integers(network.samples, x.grid).astype(np.int8)}
-    trace = runtime.run(model, fed, kernels, keep=fused)
+    trace = RUNTIMES[kernels].run(model, fed, keep=fused)
     np.testing.assert_array_equal(to_integers(output.numpy(), y.grid), trace.result)
     assert len(hidden) == len(fused)
     for index, ours in zip(fused, hidden, strict=True):

@@ -15,7 +15,7 @@ from qcompare.config.options import Qat, Quant
 from qcompare.core.graph import Graph
 from qcompare.data.dataset import Dataset
 from qcompare.data.sequence_sum import sequences
-from qcompare.engines import runtimes as runtime
+from qcompare.engines.runtimes import RUNTIMES
 from qcompare.manual import executor
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
@@ -123,7 +123,7 @@ def check(architecture: Architecture, trained: TrainedQat, model: bytes, samples
     fed = {x.index: to_integers(samples, x.grid).astype(np.int8)}
     places = hidden_of(graph)
     keep = [index for indices in places.values() for index in indices]
-    trace = runtime.run(model, fed, trained.kernels, keep=keep)
+    trace = RUNTIMES[trained.kernels].run(model, fed, keep=keep)
     names = [graph.tensors[index].name for index in keep]
     manual = executor.run(parsed, fed, trained.kernels, keep=[*names, y.name])
     np.testing.assert_array_equal(to_integers(output.numpy(), y.grid), trace.result)

@@ -1,0 +1,110 @@
+"""The rows of audit.csv, and what the terminal needs to know of them besides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+import pandas as pd
+
+from qcompare.audit.compare import Audit, Found
+from qcompare.core.graph import Operator, Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditRow:
+    """One tensor that an operator computes, in one kernel set.
+
+    index, op: the operator. n: values compared. *_mismatches: how many of them are unequal, *_max_lsb: by how much at
+    most, over integers; local: the operator given the runtime's own inputs, accumulated: all computed from the model's.
+    """
+
+    kernels: str
+    index: int
+    op: str
+    tensor: str
+    dtype: str
+    n: int
+    local_mismatches: int | None
+    local_max_lsb: int | None
+    accumulated_mismatches: int | None
+    accumulated_max_lsb: int | None
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A row with what it amounts to.
+
+    verdict: exact, close (floats within the tolerance), local (nothing to run freely from), differs, uncovered, unseen
+    or refused. output: whether the tensor is an output of the model.
+    """
+
+    row: AuditRow
+    verdict: str
+    output: bool
+
+
+PASSING = frozenset({"exact", "close", "local", "unseen"})
+"""Verdicts that leave the exit status at 0."""
+
+
+def judged(audit: Audit) -> Iterator[Judged]:
+    """Every tensor that the graph's operators compute, in their order."""
+    for operator in audit.graph.operators:
+        for index in operator.outputs:
+            tensor, found = audit.graph.tensors[index], audit.found[index]
+            yield Judged(
+                row=_row(audit, operator, tensor, found),
+                verdict="refused" if audit.refusal else verdict_of(found, tensor),
+                output=index in audit.graph.outputs,
+            )
+
+
+def frame(found: Sequence[Judged]) -> pd.DataFrame:
+    """The columns of audit.csv, then `verdict` and `output`."""
+    rows = pd.DataFrame([asdict(each.row) for each in found], columns=list(COLUMNS)).astype(COLUMNS)
+    return rows.assign(verdict=[each.verdict for each in found], output=[each.output for each in found])
+
+
+def verdict_of(found: Found, tensor: Tensor) -> str:
+    """As in Judged, of a tensor of a model that the runtime ran."""
+    if found.local.mismatches or found.free.mismatches:
+        return "differs"
+    if found.uncovered:
+        return "uncovered"
+    if found.unseen or not (found.local.n or found.free.n):
+        return "unseen"
+    if not found.free.n:
+        return "local"
+    return "close" if tensor.dtype.kind == "f" else "exact"
+
+
+def _row(audit: Audit, operator: Operator, tensor: Tensor, found: Found) -> AuditRow:
+    return AuditRow(
+        kernels=audit.kernels,
+        index=operator.index,
+        op=operator.name,
+        tensor=tensor.name,
+        dtype="other" if tensor.dtype == np.dtype(object) else tensor.dtype.name,
+        n=max(found.local.n, found.free.n),
+        local_mismatches=found.local.mismatches if found.local.n else None,
+        local_max_lsb=found.local.max_lsb,
+        accumulated_mismatches=found.free.mismatches if found.free.n else None,
+        accumulated_max_lsb=found.free.max_lsb,
+        note=audit.refusal or _note(found, audit.rules[operator.index]),
+    )
+
+
+def _note(found: Found, rule: str) -> str:
+    changed = f"{found.changed} values change when the runtime keeps all tensors (operators fused)"
+    texts = (found.unseen, found.uncovered or found.lack, rule, changed if found.changed else "")
+    return "; ".join(text for text in texts if text)
+
+
+DTYPES = {"int": "int64", "int | None": "Int64", "str": "str"}
+"""A field's type -> the dtype of its column."""
+
+COLUMNS = {each.name: DTYPES[str(each.type)] for each in fields(AuditRow)}
+"""Of audit.csv, with their dtypes."""
