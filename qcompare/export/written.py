@@ -5,24 +5,25 @@ No converter runs and no representative data is seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import final
 
 import numpy as np
 import tensorflow as tf
 
 from qcompare.core.graph import model_of
 from qcompare.core.grid import Grid
+from qcompare.core.tap import Tap
 from qcompare.models.network import Architecture
-from qcompare.models.ops import CELL_CLIP, GATES, LOGISTIC_RANGE, TANH_RANGE, Ops
+from qcompare.models.ops import CELL_CLIP, GATE_MATRICES, GATES, LOGISTIC_RANGE, TANH_RANGE, Place, Range, activated
 from qcompare.tflite import schema
 from qcompare.tflite.builder import ABSENT, Builder
 from qcompare.tflite.converter import check_cell
-from qcompare.training.fake_quant import cell_scale
 from qcompare.training.integers import Constant, bias_constant, weight_constant
 from qcompare.training.number_format import INT8, NumberFormat
+from qcompare.training.scales import cell_scale
 
 GATE_NAMES = ("input", "forget", "cell", "output")
 """The gates of GATES as the converter's tensor names have them."""
@@ -31,6 +32,26 @@ ACTIVATIONS = {"linear": "NONE", "relu": "RELU"}
 """Activations that an operator has in itself; TANH and LOGISTIC are operators."""
 
 
+MAIN = 0
+"""The number of the graph that runs."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WrittenModel:
+    """A model, and where the taps of its network stand in it.
+
+    places: (graph number, tensor index) -> tap, for every int8 and int16 tensor with a role in training: activations,
+        weights (`layer/name`, and `layer/kernel/i` for the gates of a fused LSTM), states and intermediates. Several
+        tensors may have one tap: a SPLIT's parts have that of the whole, a fused LSTM's state that of its outputs.
+        A tensor that holds all time steps, or is computed once in each of a loop's, has none of them.
+    """
+
+    model: bytes
+    places: Mapping[tuple[int, int], Tap]
+
+
+@final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Written:
     """A tensor of the graph, or zeros that no operator computes (index None). width: its last dimension."""
@@ -40,6 +61,7 @@ class Written:
     grid: Grid
 
 
+@final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Step:
     """One time step of a tensor [1, steps, width]."""
@@ -49,8 +71,15 @@ class Step:
     steps: int
 
 
-class GraphOps(Ops):
-    """The operators of a network written into a graph; values are its tensors, of batch one."""
+Value = Written | Step
+
+
+@final
+class GraphOps:
+    """The operators of a network written into a graph, a `models.ops.Ops` of its tensors, of batch one.
+
+    taps: index of a tensor -> its tap.
+    """
 
     def __init__(
         self,
@@ -59,51 +88,60 @@ class GraphOps(Ops):
         ranges: Mapping[str, np.ndarray],
         number_format: NumberFormat,
     ) -> None:
-        """ranges: role -> [min, max], float32."""
-        super().__init__(weights)
+        """weights: by `layer/name`, float32. ranges: role -> [min, max], float32."""
+        self.place = Place()
         self.builder = builder
+        self.weights = weights
         self.ranges = ranges
         self.format = number_format
-        self.place = ""
+        self.taps: dict[int, Tap] = {}
+        self._path = ""
         self._constants: dict[str, int] = {}
         self._weights: dict[str, Constant] = {}
         self._unpacked: dict[int, list[Written]] = {}
 
     @contextmanager
     def scope(self, layer: str, step: int | None = None) -> Iterator[None]:
-        outer, self.place = self.place, layer if step is None else f"{layer}/step_{step}"
-        with super().scope(layer):
-            try:
-                yield
-            finally:
-                self.place = outer
+        """Within it names of tensors say layer and time step, too."""
+        with self.place.within(layer, step), self._named(layer if step is None else f"{layer}/step_{step}"):
+            yield
 
     @contextmanager
-    def placed(self, part: str) -> Iterator[None]:
-        """Within it tensors have this part in their names after the layer."""
-        outer, self.place = self.place, f"{self.place}/{part}"
+    def looped(self, layer: str) -> Iterator[None]:
+        """The scope of a layer's time step that a loop repeats."""
+        with self.place.within(layer, None), self._named(f"{layer}/step"):
+            yield
+
+    @contextmanager
+    def _named(self, path: str) -> Iterator[None]:
+        outer, self._path = self._path, path
         try:
             yield
         finally:
-            self.place = outer
+            self._path = outer
 
-    def grid(self, role: str, fixed: tuple[float, float] | None = None) -> Grid:
+    def grid(self, role: str, fixed: Range | None = None) -> Grid:
         """The learned grid of a role, or the one that its operator prescribes."""
         return self.format.grid(*self.ranges[role]) if fixed is None else self.format.prescribed(fixed)
 
     def input(self, x: tf.Tensor) -> Written:
+        """x: of that shape, its numbers are of no account."""
         _, steps, features = x.shape
-        index = self.builder.activation("x", (1, steps, features), self.format.activation, self.grid("x"))
-        return Written(index=index, width=features, grid=self.grid("x"))
+        grid = self.grid("x")
+        index = self.builder.activation("x", (1, steps, features), self.format.activation, grid)
+        self.taps[index] = Tap("x")
+        return Written(index=index, width=features, grid=grid)
 
-    def output(self, value: Written) -> Written:
-        return value
+    def output(self, value: Value) -> Written:
+        """The tensor that holds the network's output."""
+        return self.written(value)
 
-    def steps(self, x: Written) -> list[Step]:
-        steps = self.builder.tensors[self.index(x)].shape[1]
-        return [Step(whole=x, number=number, steps=steps) for number in range(steps)]
+    def steps(self, x: Value) -> list[Value]:
+        whole = self.written(x)
+        steps = self.builder.tensors[self.index(whole)].shape[1]
+        return [Step(whole=whole, number=number, steps=steps) for number in range(steps)]
 
-    def written(self, value: Written | Step) -> Written:
+    def written(self, value: Value) -> Written:
         """The tensor of a value: steps of the input are unpacked at once; of a fused layer only the last is read."""
         if isinstance(value, Written):
             return value
@@ -113,19 +151,19 @@ class GraphOps(Ops):
                 self._unpacked[whole] = self._unpack(value)
             return self._unpacked[whole][value.number]
         assert value.number == value.steps - 1
-        return self._last(value.whole)
+        return self._last(value)
 
-    def index(self, value: Written | Step) -> int:
+    def index(self, value: Value) -> int:
         """The index of a value's tensor; zeros become a constant."""
         value = self.written(value)
         if value.index is not None:
             return value.index
-        data = np.full((1, value.width), value.grid.zero_point[0], self.format.activation)
+        data = np.full((1, value.width), value.grid.zero, self.format.activation)
         return self.builder.constant(self._name("zeros", str(len(self.builder.tensors))), data, value.grid)
 
     def _unpack(self, step: Step) -> list[Written]:
         x = step.whole
-        parts = [self._new(f"x/UNPACK_{number}", x.width, x.grid, place="") for number in range(step.steps)]
+        parts = [self._tensor(f"x/UNPACK_{number}", x.width, x.grid, Tap("x", number)) for number in range(step.steps)]
         self.builder.operator(
             "UNPACK",
             [self.index(x)],
@@ -136,15 +174,15 @@ class GraphOps(Ops):
         )
         return parts
 
-    def _last(self, whole: Written) -> Written:
+    def _last(self, step: Step) -> Written:
         """The last step of a fused layer's outputs, cut out as the converter does."""
-        name = "last_step"
+        whole, name = step.whole, "last_step"
         bounds = ((0, -1, 0), (0, 0, 0), (1, 1, 1))
         positions = [
             self.builder.constant(f"{name}/{part}", np.array(numbers, np.int32))
             for part, numbers in zip(("begin", "end", "strides"), bounds, strict=True)
         ]
-        part = self._new(name, whole.width, whole.grid, place="")
+        part = self._tensor(name, whole.width, whole.grid, Tap(self.taps[self.index(whole)].role, step.number))
         masks = {"begin_mask": 5, "end_mask": 5, "ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 2}
         self.builder.operator(
             "STRIDED_SLICE",
@@ -156,41 +194,49 @@ class GraphOps(Ops):
         )
         return part
 
-    def flatten(self, x: Written, width: int) -> Written:
+    def flatten(self, x: Value, width: int) -> Written:
+        return self._flat(self.written(x), width, None)
+
+    def _flat(self, x: Written, width: int, tap: Tap | None) -> Written:
         shape = self.builder.constant(self._name("flat", "shape"), np.array([1, width], np.int32))
-        flat = self._new("flat/RESHAPE", width, x.grid)
+        flat = self._tensor(self._name("flat/RESHAPE"), width, x.grid, tap)
         self.builder.operator("RESHAPE", [self.index(x), shape], [self.index(flat)])
         return flat
 
-    def side_by_side(self, sequence: list[Any]) -> Written:
-        if isinstance(sequence[0], Step):
-            return self.flatten(sequence[0].whole, sequence[0].whole.width * len(sequence))
-        width = sum(value.width for value in sequence)
-        result = self._new("side_by_side/CONCATENATION", width, sequence[0].grid)
+    def side_by_side(self, sequence: Sequence[Value]) -> Written:
+        first = sequence[0]
+        if isinstance(first, Step):
+            return self._flat(first.whole, first.whole.width * len(sequence), self.taps[self.index(first.whole)])
+        values = [self.written(value) for value in sequence]
+        result = self._tensor(
+            self._name("side_by_side/CONCATENATION"), sum(value.width for value in values), first.grid, None
+        )
         options = {"axis": 1, "fused_activation_function": "NONE"}
-        parts = [self.index(value) for value in sequence]
+        parts = [self.index(value) for value in values]
         self.builder.operator("CONCATENATION", parts, [self.index(result)], "ConcatenationOptions", options, version=2)
         return result
 
     def zeros(self, name: str, batch: int | tf.Tensor, units: int) -> Written:
-        role = self.role(name)
+        role = self.place.role(name)
         grid = self.grid(role) if role in self.ranges else self.format.prescribed(TANH_RANGE)
         return Written(index=None, width=units, grid=grid)
 
     def fully_connected(
-        self, name: str, x: Any, weight: str, bias: str | None = None, activation: str = "linear"
-    ) -> Written:
+        self, name: str, x: Value, weight: str, bias: str | None = None, activation: str = "linear"
+    ) -> Value:
         x = self.written(x)
-        constant = self._weight(f"{self.layer}/{weight}")
+        matrix = self.place.role(weight)
+        constant = self._weight(matrix)
         units = len(constant.data)
-        grid = self.grid(self._role_before(name, activation))
+        role = self.place.role_before(name, activation)
+        grid = self.grid(role)
         if x.index is None and bias is None and activation == "linear":
             return Written(index=None, width=units, grid=grid)
-        added = ABSENT if bias is None else self._bias(f"{self.layer}/{bias}", x.grid, constant)
-        result = self._new(f"{name}/FULLY_CONNECTED", units, grid)
+        added = ABSENT if bias is None else self._bias(self.place.role(bias), x.grid, constant)
+        result = self._result(f"{name}/FULLY_CONNECTED", units, grid, role)
         self.builder.operator(
             "FULLY_CONNECTED",
-            [self.index(x), self._constant(f"{self.layer}/{weight}", constant), added],
+            [self.index(x), self._constant(matrix, constant, Tap(matrix)), added],
             [self.index(result)],
             "FullyConnectedOptions",
             {
@@ -202,62 +248,68 @@ class GraphOps(Ops):
             },
             version=4,
         )
-        return self._activated_by_operator(name, result, activation)
+        return activated(self, name, result, activation)
 
-    def add(self, name: str, a: Any, b: Any, activation: str = "linear") -> Written:
+    def add(self, name: str, a: Value, b: Value, activation: str = "linear") -> Value:
         a, b = self.written(a), self.written(b)
-        grid = self.grid(self._role_before(name, activation))
+        role = self.place.role_before(name, activation)
+        grid = self.grid(role)
         if a.index is None and b.index is None and activation == "linear":
             return Written(index=None, width=a.width, grid=grid)
         options = {
             "fused_activation_function": ACTIVATIONS.get(activation, "NONE"),
             "pot_scale_int16": not self.format.symmetric,
         }
-        result = self._new(f"{name}/ADD", a.width, grid)
+        result = self._result(f"{name}/ADD", a.width, grid, role)
         self.builder.operator(
             "ADD", [self.index(a), self.index(b)], [self.index(result)], "AddOptions", options, version=2
         )
-        return self._activated_by_operator(name, result, activation)
+        return activated(self, name, result, activation)
 
-    def multiply(self, name: str, a: Any, b: Any) -> Written:
+    def multiply(self, name: str, a: Value, b: Value) -> Written:
         a, b = self.written(a), self.written(b)
-        grid = self.grid(self.role(name))
+        role = self.place.role(name)
+        grid = self.grid(role)
         if a.index is None or b.index is None:
             return Written(index=None, width=a.width, grid=grid)
-        result = self._new(f"{name}/MUL", a.width, grid)
+        result = self._result(f"{name}/MUL", a.width, grid, role)
         options = {"fused_activation_function": "NONE"}
         self.builder.operator(
             "MUL", [self.index(a), self.index(b)], [self.index(result)], "MulOptions", options, version=2
         )
         return result
 
-    def tanh(self, name: str, x: Any) -> Written:
+    def tanh(self, name: str, x: Value) -> Written:
         return self._function("TANH", name, x, TANH_RANGE)
 
-    def logistic(self, name: str, x: Any) -> Written:
+    def logistic(self, name: str, x: Value) -> Written:
         return self._function("LOGISTIC", name, x, LOGISTIC_RANGE)
 
-    def _function(self, operator: str, name: str, x: Any, fixed: tuple[float, float]) -> Written:
-        result = self._new(f"{name}/{operator}", self.written(x).width, self.format.prescribed(fixed))
+    def _function(self, operator: str, name: str, x: Value, fixed: Range) -> Written:
+        grid, role = self.format.prescribed(fixed), self.place.role(name)
+        result = self._result(f"{name}/{operator}", self.written(x).width, grid, role)
         self.builder.operator(operator, [self.index(x)], [self.index(result)], version=2)
         return result
 
-    def split(self, name: str, x: Any, parts: int) -> list[Written]:
-        x = self.written(x)
-        values = [self._new(f"{name}/SPLIT_{part}", x.width // parts, x.grid) for part in range(parts)]
+    def split(self, name: str, x: Value, parts: int) -> list[Value]:
+        x, role = self.written(x), self.place.role(name)
+        values: list[Value] = [
+            self._result(f"{name}/SPLIT_{part}", x.width // parts, x.grid, role) for part in range(parts)
+        ]
         axis = self._shared("axis", np.array(1, np.int32))
         indices = [self.index(value) for value in values]
         self.builder.operator("SPLIT", [axis, self.index(x)], indices, "SplitOptions", {"num_splits": parts}, version=2)
         return values
 
-    def lstm(self, sequence: list[Step], units: int) -> list[Step]:
-        x, steps = sequence[0].whole, len(sequence)
-        h = self.grid(self.role("h"))
-        cell = cell_scale(*self.ranges[self.role("cell_state")])
-        check_cell(cell, self.layer)
+    def lstm(self, sequence: Sequence[Value], units: int) -> list[Value]:
+        first = sequence[0]
+        assert isinstance(first, Step), "a fused layer reads all time steps of one tensor"
+        x, steps, layer, role = first.whole, len(sequence), self.place.layer, self.place.role
+        h = self.grid(role("h"))
+        cell = cell_scale(*self.ranges[role("cell_state")])
+        check_cell(cell, layer)
         kernel, recurrent, bias = (
-            np.split(self.weights[self.role(part)], len(GATES), axis=-1)
-            for part in ("kernel", "recurrent_kernel", "bias")
+            np.split(self.weights[role(part)], len(GATES), axis=-1) for part in (*GATE_MATRICES, "bias")
         )
         input_weights = [weight_constant(gate, per_channel=False) for gate in kernel]
         hidden_weights = [weight_constant(gate, per_channel=False) for gate in recurrent]
@@ -266,23 +318,22 @@ class GraphOps(Ops):
         ]
         new = self.builder.activation
         weights = [
-            self._constant(f"{self.layer}/{kind}_{gate}", constant)
-            for kind, constants in (("input_to", input_weights), ("recurrent_to", hidden_weights))
-            for gate, constant in zip(GATE_NAMES, constants, strict=True)
+            self._constant(f"{layer}/{kind}_{name}", constant, Tap(f"{role(matrix)}/{gate}"))
+            for kind, matrix, constants in zip(
+                ("input_to", "recurrent_to"), GATE_MATRICES, (input_weights, hidden_weights), strict=True
+            )
+            for name, gate, constant in zip(GATE_NAMES, GATES, constants, strict=True)
         ]
         added = [
-            self._constant(f"{self.layer}/{gate}_bias", constant)
-            for gate, constant in zip(GATE_NAMES, biases, strict=True)
+            self._constant(f"{layer}/{name}_bias", constant) for name, constant in zip(GATE_NAMES, biases, strict=True)
         ]
-        states = [
-            new(f"{self.layer}/h_state", (1, units), np.int8, h, variable=True),
-            new(f"{self.layer}/cell_state", (1, units), np.int16, cell, variable=True),
-        ]
-        intermediates = [
-            *(new(f"{self.layer}/input_to_{gate}_intermediate", (0,), np.float32) for gate in GATE_NAMES),
-            new(f"{self.layer}/h_intermediate", (0,), np.int8, h),
-        ]
-        output = new(f"{self.layer}/h", (1, steps, units), np.int8, h)
+        h_state = new(f"{layer}/h_state", (1, units), np.int8, h, variable=True)
+        cell_state = new(f"{layer}/cell_state", (1, units), np.int16, cell, variable=True)
+        unused = [new(f"{layer}/input_to_{name}_intermediate", (0,), np.float32) for name in GATE_NAMES]
+        h_intermediate = new(f"{layer}/h_intermediate", (0,), np.int8, h)
+        output = new(f"{layer}/h", (1, steps, units), np.int8, h)
+        self.taps |= dict.fromkeys([h_state, h_intermediate, output], Tap(role("h")))
+        self.taps[cell_state] = Tap(role("cell_state"))
         options = {
             "fused_activation_function": "TANH",
             "cell_clip": CELL_CLIP,
@@ -293,29 +344,26 @@ class GraphOps(Ops):
         }
         self.builder.operator(
             "UNIDIRECTIONAL_SEQUENCE_LSTM",
-            [self.index(x), *weights, *[ABSENT] * 3, *added, ABSENT, ABSENT, *states, *[ABSENT] * 4],
+            [self.index(x), *weights, *[ABSENT] * 3, *added, ABSENT, ABSENT, h_state, cell_state, *[ABSENT] * 4],
             [output],
             "UnidirectionalSequenceLSTMOptions",
             options,
-            intermediates=intermediates,
+            intermediates=[*unused, h_intermediate],
         )
         whole = Written(index=output, width=units, grid=h)
         return [Step(whole=whole, number=number, steps=steps) for number in range(steps)]
 
-    def _activated_by_operator(self, name: str, value: Written, activation: str) -> Written:
-        if activation == "tanh":
-            return self.tanh(name, value)
-        return self.logistic(name, value) if activation == "sigmoid" else value
-
-    def _role_before(self, name: str, activation: str) -> str:
-        return self.role(name if activation in ACTIVATIONS else f"{name}_before_activation")
-
     def _name(self, *parts: str) -> str:
-        return "/".join(filter(None, (self.place, *parts)))
+        return "/".join(filter(None, (self._path, *parts)))
 
-    def _new(self, name: str, width: int, grid: Grid, place: str | None = None) -> Written:
-        full = self._name(name) if place is None else name
-        index = self.builder.activation(full, (1, width), self.format.activation, grid)
+    def _result(self, name: str, width: int, grid: Grid, role: str) -> Written:
+        """What an operator gives in the current scope."""
+        return self._tensor(self._name(name), width, grid, self.place.tap(role))
+
+    def _tensor(self, name: str, width: int, grid: Grid, tap: Tap | None) -> Written:
+        index = self.builder.activation(name, (1, width), self.format.activation, grid)
+        if tap is not None:
+            self.taps[index] = tap
         return Written(index=index, width=width, grid=grid)
 
     def _weight(self, name: str) -> Constant:
@@ -328,10 +376,12 @@ class GraphOps(Ops):
             self._constant(name, bias_constant(self.weights[name], x, weight, self.format))
         return self._constants[name]
 
-    def _constant(self, name: str, constant: Constant) -> int:
+    def _constant(self, name: str, constant: Constant, tap: Tap | None = None) -> int:
         """A constant that stands in the graph once, however many steps read it."""
         if name not in self._constants:
             self._constants[name] = self.builder.constant(name, constant.data, constant.grid)
+            if tap is not None:
+                self.taps[self._constants[name]] = tap
         return self._constants[name]
 
     def _shared(self, name: str, data: np.ndarray) -> int:
@@ -340,12 +390,12 @@ class GraphOps(Ops):
         return self._constants[name]
 
 
-def model(
+def written_model(
     architecture: Architecture,
     weights: Mapping[str, np.ndarray],
     ranges: Mapping[str, np.ndarray],
     number_format: NumberFormat = INT8,
-) -> bytes:
+) -> WrittenModel:
     """The model of batch one: fused layers, or operators for every time step, and a dense head.
 
     weights: by `layer/name`, float32; ranges: role -> [min, max]. Raises ValueError for what a kernel cannot take.
@@ -353,4 +403,5 @@ def model(
     builder = Builder()
     ops = GraphOps(builder, {**weights, **architecture.constants()}, ranges, number_format)
     output = architecture.forward(ops, tf.zeros([1, architecture.steps, architecture.features]))
-    return schema.write(model_of(builder.graph([0], [ops.index(output)])))
+    model = schema.write(model_of(builder.graph([0], [ops.index(output)])))
+    return WrittenModel(model=model, places={(MAIN, index): tap for index, tap in ops.taps.items()})

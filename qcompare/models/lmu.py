@@ -8,14 +8,14 @@ h_t = activation(x_t W_x + b + h_(t-1) W_h + m_t W_m)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import tensorflow as tf
 from scipy.signal import cont2discrete
 
 from qcompare.models.initial import glorot_uniform
-from qcompare.models.network import State
-from qcompare.models.ops import Ops, Value
+from qcompare.models.ops import Ops, V
 
 
 def legendre_matrices(order: int, theta: float) -> tuple[np.ndarray, np.ndarray]:
@@ -33,6 +33,7 @@ def legendre_matrices(order: int, theta: float) -> tuple[np.ndarray, np.ndarray]
     return discrete_a, discrete_b
 
 
+@final
 @dataclass(frozen=True, kw_only=True)
 class LMUCell:
     units: int
@@ -56,10 +57,10 @@ class LMUCell:
         a, b = legendre_matrices(self.order, self.theta)
         return {"A": a.T.astype(np.float32), "B": b.T.astype(np.float32)}
 
-    def zero_state(self, ops: Ops, batch: int | tf.Tensor) -> State:
+    def zero_state(self, ops: Ops[V], batch: int | tf.Tensor) -> tuple[V, ...]:
         return ops.zeros("h", batch, self.units), ops.zeros("memory", batch, self.order)
 
-    def step(self, ops: Ops, x: Value, state: State) -> tuple[Value, State]:
+    def step(self, ops: Ops[V], x: V, state: tuple[V, ...]) -> tuple[V, tuple[V, ...]]:
         h, memory = state
         u_from_state = ops.add(
             "u_from_state",

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import tensorflow as tf
 
 from qcompare.models.initial import glorot_uniform, orthogonal
-from qcompare.models.network import State
-from qcompare.models.ops import Ops, Value
+from qcompare.models.ops import GATES, Ops, V
 
 
+def lstm_weights(units: int, features: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Initial kernel [features, 4 units], recurrent_kernel [units, 4 units] and bias [4 units], float32."""
+    recurrent = [orthogonal(units, generator) for _ in GATES]
+    bias = np.zeros(4 * units, np.float32)
+    bias[units : 2 * units] = 1.0  # an open forget gate at the start
+    return {
+        "kernel": glorot_uniform((features, 4 * units), generator),
+        "recurrent_kernel": np.concatenate(recurrent, axis=1),
+        "bias": bias,
+    }
+
+
+@final
 @dataclass(frozen=True, kw_only=True)
 class LSTMCell:
+    """The layer in operators of its own for each time step."""
+
     units: int
 
     def initial_weights(self, features: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        recurrent = [orthogonal(self.units, generator) for _ in range(4)]
-        bias = np.zeros(4 * self.units, np.float32)
-        bias[self.units : 2 * self.units] = 1.0  # an open forget gate at the start
-        return {
-            "kernel": glorot_uniform((features, 4 * self.units), generator),
-            "recurrent_kernel": np.concatenate(recurrent, axis=1),
-            "bias": bias,
-        }
+        return lstm_weights(self.units, features, generator)
 
     def constants(self) -> dict[str, np.ndarray]:
         return {}
 
-    def zero_state(self, ops: Ops, batch: int | tf.Tensor) -> State:
+    def zero_state(self, ops: Ops[V], batch: int | tf.Tensor) -> tuple[V, ...]:
         return ops.zeros("h", batch, self.units), ops.zeros("cell", batch, self.units)
 
-    def step(self, ops: Ops, x: Value, state: State) -> tuple[Value, State]:
+    def step(self, ops: Ops[V], x: V, state: tuple[V, ...]) -> tuple[V, tuple[V, ...]]:
         h, cell = state
         from_input = ops.fully_connected("from_input", x, "kernel", "bias")
         from_state = ops.fully_connected("from_state", h, "recurrent_kernel")
@@ -46,9 +55,18 @@ class LSTMCell:
         return h, (h, cell)
 
 
+@final
 @dataclass(frozen=True, kw_only=True)
-class FusedLSTM(LSTMCell):
+class FusedLSTM:
     """The same layer as one UNIDIRECTIONAL_SEQUENCE_LSTM, whose cell is clipped."""
 
-    def sequence(self, ops: Ops, sequence: list[Value]) -> list[Value]:
+    units: int
+
+    def initial_weights(self, features: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        return lstm_weights(self.units, features, generator)
+
+    def constants(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def sequence(self, ops: Ops[V], sequence: Sequence[V]) -> list[V]:
         return ops.lstm(sequence, self.units)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -9,14 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from qcompare.models.initial import glorot_uniform
-from qcompare.models.ops import Ops, Value
-
-State = tuple[Value, ...]
-"""Values [batch, width] that a cell carries from one time step to the next."""
+from qcompare.models.ops import Ops, V
 
 
-class Cell(Protocol):
-    """What one recurrent layer computes in one time step."""
+class Layer(Protocol):
+    """What every recurrent layer tells of itself."""
 
     @property
     def units(self) -> int:
@@ -28,19 +26,27 @@ class Cell(Protocol):
     def constants(self) -> dict[str, np.ndarray]:
         """Weights that training leaves alone, by name, float32."""
 
-    def zero_state(self, ops: Ops, batch: int | tf.Tensor) -> State:
-        """The state before the first step."""
 
-    def step(self, ops: Ops, x: Value, state: State) -> tuple[Value, State]:
-        """Output [batch, units] and next state for input x [batch, features]."""
+class SteppedLayer(Layer, Protocol):
+    """A recurrent layer that is given as what it computes in one time step."""
+
+    def zero_state(self, ops: Ops[V], batch: int | tf.Tensor) -> tuple[V, ...]:
+        """What the layer carries from one time step to the next, [batch, width] each, before the first step."""
+
+    def step(self, ops: Ops[V], x: V, state: tuple[V, ...]) -> tuple[V, tuple[V, ...]]:
+        """Output [batch, units] and next state for input x [batch, features]; the output is the first of the state."""
 
 
 @runtime_checkable
-class SequenceLayer(Cell, Protocol):
+class SequenceLayer(Layer, Protocol):
     """A recurrent layer that one operator computes for all time steps."""
 
-    def sequence(self, ops: Ops, sequence: list[Value]) -> list[Value]:
+    def sequence(self, ops: Ops[V], sequence: Sequence[V]) -> list[V]:
         """The outputs [batch, units] of every step for inputs [batch, features], starting from zeros."""
+
+
+Cell = SteppedLayer | SequenceLayer
+"""A recurrent layer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +93,7 @@ class Architecture:
             for name, value in cell.constants().items()
         }
 
-    def forward(self, ops: Ops, x: tf.Tensor) -> tf.Tensor:
+    def forward(self, ops: Ops[V], x: tf.Tensor) -> tf.Tensor:
         """Outputs [batch, outputs] for x [batch, steps, features], float32."""
         value = ops.input(x)
         if self.cells:
@@ -104,7 +110,7 @@ class Architecture:
             value = ops.flatten(value, self.steps * self.features)
         return ops.output(self.head(ops, value))
 
-    def head(self, ops: Ops, value: Value) -> Value:
+    def head(self, ops: Ops[V], value: V) -> V:
         """The dense layers on [batch, width]."""
         for index in range(len(self.dense_units)):
             last = index == len(self.dense_units) - 1
@@ -114,7 +120,7 @@ class Architecture:
         return value
 
 
-def unroll(ops: Ops, layer: str, cell: Cell, sequence: list[Value], batch: int | tf.Tensor) -> list[Value]:
+def unroll(ops: Ops[V], layer: str, cell: SteppedLayer, sequence: Sequence[V], batch: int | tf.Tensor) -> list[V]:
     """The outputs of every step of one recurrent layer, starting from zeros."""
     with ops.scope(layer):
         state = cell.zero_state(ops, batch)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import tensorflow as tf
 
 from qcompare.models.initial import glorot_uniform, orthogonal
-from qcompare.models.network import State
-from qcompare.models.ops import Ops, Value
+from qcompare.models.ops import Ops, V
 
 
+@final
 @dataclass(frozen=True, kw_only=True)
 class SimpleRNNCell:
     units: int
@@ -27,10 +28,10 @@ class SimpleRNNCell:
     def constants(self) -> dict[str, np.ndarray]:
         return {}
 
-    def zero_state(self, ops: Ops, batch: int | tf.Tensor) -> State:
+    def zero_state(self, ops: Ops[V], batch: int | tf.Tensor) -> tuple[V, ...]:
         return (ops.zeros("h", batch, self.units),)
 
-    def step(self, ops: Ops, x: Value, state: State) -> tuple[Value, State]:
+    def step(self, ops: Ops[V], x: V, state: tuple[V, ...]) -> tuple[V, tuple[V, ...]]:
         (h,) = state
         from_input = ops.fully_connected("from_input", x, "kernel", "bias")
         from_state = ops.fully_connected("from_state", h, "recurrent_kernel")

@@ -34,7 +34,7 @@ from qcompare.engines import litert as interpreter
 from qcompare.engines import micro
 from qcompare.manual import executor
 from qcompare.manual.call import NotCoveredError
-from qcompare.models.ops import Ops
+from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.pipeline import store
 from qcompare.report import plots
 from qcompare.report.tables import write_csv
@@ -42,6 +42,7 @@ from qcompare.routes import export
 from qcompare.tflite import schema
 from qcompare.tflite.converter import Converted
 from qcompare.training import build, fit, guards, qat, runtime
+from qcompare.training.learned import learned_scales
 from qcompare.training.number_format import FORMATS
 
 STAGES = ("prepare", "float training", "QAT", "conversion", "interpreters", "manual", "rows and plots")
@@ -98,13 +99,11 @@ def run(
                 learning_rate=config.train.learning_rate,
                 seed=seed,
             )
-            float_ops = Ops({**weights, **architecture.constants()})
+            float_ops = FloatOps(Unrounded({**weights, **architecture.constants()}))
             float_outputs = fit.outputs(lambda x: architecture.forward(float_ops, x), dataset.x_test)
         with clock.stage("QAT"):
             scheme = _scheme(config.qat.scheme)
-            trained = scheme.train(
-                architecture, weights, dataset, config.qat, config.quant, config.train.batch_size, seed
-            )
+            trained = scheme.train(architecture, weights, dataset, **_settings(config), seed=seed)
             qat_outputs = scheme.evaluate(architecture, trained, dataset.x_test)
         with clock.stage("conversion"):
             exports = _exports(config)
@@ -134,7 +133,7 @@ def run(
                 for route in routes
                 for row in rows_of(route, dataset.y_test, dataset.classes is not None)
             ]
-            learned, weight_of = qat.learned_scales(architecture, trained, per_channel=config.qat.scheme == "aligned")
+            learned, weight_of = learned_scales(architecture, trained, per_channel=config.qat.scheme == "aligned")
             last = routes[-1].model
             parameters = [] if last is None else compare_parameters(last, learned, weight_of)
             write_csv(errors_frame(rows), results / "errors.csv")
@@ -158,6 +157,23 @@ def run(
             "runtimes": list(runtimes()),
         }
         store.write_json(record, results / store.RECORD)
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """What a scheme's training takes as plain values."""
+    shared = {
+        "epochs": config.qat.epochs,
+        "batch_size": config.train.batch_size,
+        "learning_rate": config.qat.learning_rate,
+    }
+    if config.qat.scheme == "tfmot":
+        return shared
+    return shared | {
+        "simulate": config.quant.simulate,
+        "kernels": config.quant.kernels,
+        "number_format": FORMATS[config.quant.name],
+        "range_momentum": config.qat.range_momentum,
+    }
 
 
 def _scheme(name: str) -> Any:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.export import written as deploy
 from qcompare.export.loop import loop_model
+from qcompare.export.written import written_model
+from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.models.network import Architecture, dense_name, recurrent_name
-from qcompare.models.ops import Ops
 from qcompare.tflite.converter import Converted, checked, convert
-from qcompare.training.fake_quant import FakeQuantOps
+from qcompare.training.calibrate import calibrate
+from qcompare.training.fake_quant import FakeQuant
+from qcompare.training.learned import TrainedQat
 from qcompare.training.number_format import NumberFormat
-from qcompare.training.qat import TrainedQat, calibrate
 
 
 def ptq(
     architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray, number_format: NumberFormat
 ) -> Converted:
     """The float network, quantized after training with the calibration samples [samples, steps, features]."""
-    everything = {**weights, **architecture.constants()}
+    rounding = Unrounded({**weights, **architecture.constants()})
     shape = (architecture.steps, architecture.features)
-    return convert(lambda x: architecture.forward(Ops(everything), x), shape, calibration, number_format.activation)
+    return convert(lambda x: architecture.forward(FloatOps(rounding), x), shape, calibration, number_format.activation)
 
 
 def ptq_fused(architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray) -> Converted:
@@ -56,7 +57,7 @@ def ptq_fused(architecture: Architecture, weights: dict[str, np.ndarray], calibr
 
 def written(architecture: Architecture, trained: TrainedQat) -> Converted:
     """The network with all that training learned, operator by operator; no converter takes part."""
-    return checked(deploy.model(architecture, trained.weights, trained.ranges, trained.number_format))
+    return checked(written_model(architecture, trained.weights, trained.ranges, trained.number_format).model)
 
 
 def ptq_loop(architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray) -> Converted:
@@ -64,12 +65,12 @@ def ptq_loop(architecture: Architecture, weights: dict[str, np.ndarray], calibra
 
     The converter's own calibration takes its process down on a loop (docs/architecture.md, "Loops").
     """
-    return checked(loop_model(architecture, weights, calibrate(architecture, weights, calibration)))
+    return checked(loop_model(architecture, weights, calibrate(architecture, weights, calibration)).model)
 
 
 def loop(architecture: Architecture, trained: TrainedQat) -> Converted:
     """As `written`, its recurrent layers a loop."""
-    return checked(loop_model(architecture, trained.weights, trained.ranges))
+    return checked(loop_model(architecture, trained.weights, trained.ranges).model)
 
 
 def aligned(architecture: Architecture, trained: TrainedQat) -> Converted:
@@ -79,7 +80,7 @@ def aligned(architecture: Architecture, trained: TrainedQat) -> Converted:
     """
     everything = {**trained.weights, **architecture.constants()}
     return convert(
-        lambda x: architecture.forward(FakeQuantOps(everything, trained.ranges), x),
+        lambda x: architecture.forward(FloatOps(FakeQuant(everything, trained.ranges)), x),
         (architecture.steps, architecture.features),
         None,
     )

@@ -9,8 +9,8 @@ import tensorflow as tf
 import tf_keras
 
 from qcompare.data.dataset import Dataset
+from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.models.network import Architecture
-from qcompare.models.ops import Ops
 
 Forward = Callable[[tf.Tensor], tf.Tensor]
 """Outputs [batch, outputs] for x [batch, steps, features], as in training."""
@@ -83,7 +83,7 @@ def train_float(
     variables = as_variables(architecture.initial_weights(np.random.default_rng([seed, 0])))
     constants = architecture.constants()
     fit(
-        lambda x: architecture.forward(Ops({**variables, **constants}), x),
+        lambda x: architecture.forward(FloatOps(Unrounded({**variables, **constants})), x),
         list(variables.values()),
         dataset,
         epochs=epochs,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import final
 
 import numpy as np
 import tensorflow as tf
 
-from qcompare.models.network import Architecture
-from qcompare.models.ops import CELL_CLIP, Ops, Value
-from qcompare.training.fake_quant import SMALLEST_RANGE
-from qcompare.training.qat import TrainedQat
+from qcompare.core.tap import Tap
+from qcompare.models.float_ops import FloatOps, Reals, Unrounded
+from qcompare.models.network import Architecture, recurrent_name
+from qcompare.models.ops import CELL_CLIP, Range
+from qcompare.training.learned import TrainedQat
+from qcompare.training.scales import SMALLEST_RANGE, is_cell
 
 SATURATED_SHARE = 0.01
 """A cell that is at its bound in more of its values than this is named."""
@@ -19,40 +22,39 @@ CLOSED = 1 / 512
 """A gate below half a step of an int8 LOGISTIC is closed."""
 
 
-class Watcher(Ops):
-    """Float operators that keep the largest value of each gate and unit, and how often the cell is at its bound."""
+CLOSING_GATES = ("i", "f", "o")
+"""Gates that are a share from 0 to 1."""
 
-    def __init__(self, weights: Mapping[str, tf.Tensor], ranges: Mapping[str, np.ndarray]) -> None:
-        super().__init__(weights)
-        self.ranges = ranges
+
+@final
+class Watcher:
+    """Keeps the largest value of each gate and unit, and how often a fused LSTM's cell is at its bound."""
+
+    def __init__(self, layers: int, ranges: Mapping[str, np.ndarray]) -> None:
+        """layers: recurrent ones. ranges: role -> float32 [min, max]."""
+        self.gates = {
+            f"{recurrent_name(layer)}/gate_{gate}": f"{recurrent_name(layer)}/{gate}"
+            for layer in range(layers)
+            for gate in CLOSING_GATES
+        }
+        self.bounds = {role: min(CELL_CLIP, float(high)) for role, (_, high) in ranges.items() if is_cell(role)}
         self.gate_values: dict[str, list[tf.Tensor]] = {}
         self.at_bound: dict[str, list[tf.Tensor]] = {}
 
-    def logistic(self, name: str, x: Value) -> Value:
-        value = super().logistic(name, x)
-        if name.startswith("gate_"):
-            self._keep(name[-1], value)
-        return value
-
-    def gates(self, arguments: list[tf.Tensor]) -> list[tf.Tensor]:
-        i, f, g, o = super().gates(arguments)
-        for name, value in (("i", i), ("f", f), ("o", o)):
-            self._keep(name, value)
-        return [i, f, g, o]
-
-    def _keep(self, gate: str, value: tf.Tensor) -> None:
-        self.gate_values.setdefault(self.role(gate), []).append(tf.reduce_max(value, axis=0))
-
-    def cell_state(self, role: str, value: tf.Tensor) -> tf.Tensor:
-        bound = min(CELL_CLIP, float(self.ranges[role][1]))
-        self.at_bound.setdefault(role, []).append(tf.reduce_mean(tf.cast(tf.abs(value) >= bound, tf.float32)))
-        return value
+    def see(self, tap: Tap, value: Reals, fixed: Range | None) -> None:
+        """A result of float operators."""
+        if tap.role in self.gates:
+            self.gate_values.setdefault(self.gates[tap.role], []).append(tf.reduce_max(value.tensor, axis=0))
+        elif tap.role in self.bounds:
+            reached = tf.abs(value.tensor) >= self.bounds[tap.role]
+            self.at_bound.setdefault(tap.role, []).append(tf.reduce_mean(tf.cast(reached, tf.float32)))
 
 
 def findings(architecture: Architecture, trained: TrainedQat, x: np.ndarray) -> list[str]:
     """Dead gates, saturating cells and ranges that never moved, over the samples x."""
-    watcher = Watcher({**trained.weights, **architecture.constants()}, trained.ranges)
-    architecture.forward(watcher, tf.constant(x))
+    watcher = Watcher(len(architecture.cells), trained.ranges)
+    rounding = Unrounded({**trained.weights, **architecture.constants()})
+    architecture.forward(FloatOps(rounding, watcher.see), tf.constant(x))
     found = [f"the range of {role} never moved: nothing but zero was seen" for role in unmoved(trained.ranges)]
     for gate, values in watcher.gate_values.items():
         closed = int((np.max([value.numpy() for value in values], axis=0) < CLOSED).sum())

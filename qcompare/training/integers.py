@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from qcompare.core.grid import Grid
-from qcompare.training.fake_quant import weight_scale
 from qcompare.training.number_format import NumberFormat
+from qcompare.training.scales import weight_scale
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,8 +5,10 @@ All values are whole numbers in float32. Numbers in parentheses are the equation
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import final
 
 import numpy as np
 import tensorflow as tf
@@ -16,18 +18,23 @@ from qcompare.manual.ops.lstm import gemmlowp_tables, interpolated_tables
 from qcompare.manual.rounding import quantize_multiplier
 from qcompare.models.ops import CELL_CLIP
 from qcompare.training import fixed_point
+from qcompare.training.gradients import Gradient, Gradients
 
 GATE_UNIT = 2.0**12
 """Steps to one of a gate's 16-bit argument."""
 
 
-def tabulated(x: tf.Tensor, table: tf.Tensor, smallest: int, slope: object) -> tf.Tensor:
+Slope = Callable[[tf.Tensor], tf.Tensor]
+"""A function's value -> its derivative there."""
+
+
+def tabulated(x: tf.Tensor, table: tf.Tensor, smallest: int, slope: Slope) -> tf.Tensor:
     """table[x - smallest] of whole numbers x; slope: the table's value -> its derivative by x."""
 
     @tf.custom_gradient
-    def compute(x: tf.Tensor) -> tuple[tf.Tensor, object]:
+    def compute(x: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
         y = tf.gather_nd(table, (tf.cast(x, tf.int32) - smallest)[..., None])
-        return y, lambda gradient: gradient * slope(y)  # type: ignore[operator]
+        return y, lambda gradient: gradient * slope(y)
 
     return compute(x)
 
@@ -43,11 +50,11 @@ def saturated16(x: tf.Tensor) -> tf.Tensor:
 
 
 @tf.custom_gradient
-def saturating16(real: tf.Tensor, exact: tf.Tensor) -> tuple[tf.Tensor, object]:
+def saturating16(real: tf.Tensor, exact: tf.Tensor) -> tuple[tf.Tensor, Gradients]:
     """The exact int64 saturated to int16, in float32, with the gradient of the real one where it is inside."""
     inside = saturated16(exact)
 
-    def gradient(outer: tf.Tensor) -> tuple[tf.Tensor, None]:
+    def gradient(outer: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
         return tf.where(tf.equal(inside, exact), outer, 0.0), None
 
     return tf.cast(inside, tf.float32), gradient
@@ -58,6 +65,7 @@ def _ordered(table: np.ndarray) -> np.ndarray:
     return np.roll(table, 1 << 15).astype(np.float32)
 
 
+@final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LSTMKernels:
     """The fused LSTM between the gates' arguments and h in one rule; all values are whole numbers in float32.
@@ -84,7 +92,7 @@ class LSTMKernels:
         candidate = tf.constant(is_candidate, tf.float32)
 
         @tf.custom_gradient
-        def compute(argument: tf.Tensor) -> tuple[tf.Tensor, object]:
+        def compute(argument: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
             index = tf.cast(argument, tf.int32) + tf.constant(32768 + 65536 * is_candidate, tf.int32)
             y = tf.gather_nd(self.gate_table, index[..., None])  # twice as fast as tf.gather
 
@@ -102,7 +110,7 @@ class LSTMKernels:
         keep_scale, add_scale = 2.0**-15, 2.0 ** -(30 + self.log2)
 
         @tf.custom_gradient
-        def compute(i: tf.Tensor, f: tf.Tensor, g: tf.Tensor, cell: tf.Tensor) -> tuple[tf.Tensor, object]:
+        def compute(i: tf.Tensor, f: tf.Tensor, g: tf.Tensor, cell: tf.Tensor) -> tuple[tf.Tensor, Gradients]:
             kept, added = _integer_product(f, cell), _integer_product(i, g)
             if self.micro:
                 kept = saturated16(_scaled(kept, quantize_multiplier(keep_scale)))
@@ -112,7 +120,7 @@ class LSTMKernels:
             exact = kept + added
             inside = tf.clip_by_value(exact, tf.constant(-self.clip, exact.dtype), tf.constant(self.clip, exact.dtype))
 
-            def gradient(outer: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            def gradient(outer: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
                 outer = tf.where(tf.equal(exact, inside), outer, 0.0)
                 to_kept, to_added = outer * keep_scale, outer * add_scale
                 return to_added * g, to_kept * cell, to_added * i, to_kept * f
@@ -135,11 +143,11 @@ class LSTMKernels:
         low, high = (tf.constant(int(bound), tf.int64) for bound in bounds)
 
         @tf.custom_gradient
-        def compute(o: tf.Tensor, cell_tanh: tf.Tensor) -> tuple[tf.Tensor, object]:
+        def compute(o: tf.Tensor, cell_tanh: tf.Tensor) -> tuple[tf.Tensor, Gradients]:
             exact = _scaled(_integer_product(o, cell_tanh), multiplier)
             inside = tf.clip_by_value(exact, low, high)
 
-            def gradient(outer: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            def gradient(outer: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
                 outer = tf.where(tf.equal(exact, inside), outer, 0.0) * scale
                 return outer * cell_tanh, outer * o
 

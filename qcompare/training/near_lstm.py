@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from qcompare.training.gradients import clipped, logistic_gradient, replaced, tanh_gradient
+from qcompare.training.gradients import Gradients, clipped, logistic_gradient, replaced, tanh_gradient
 from qcompare.training.lstm_kernels import GATE_UNIT, lstm_kernels
 
 AWAY = 1 + 2.0**-22
 """A half below 2^15 times this rounds away from zero; numbers that are not so near to a half round as before."""
+
+StepGradients = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+"""The gradients by a step's arguments and cell, for those by its h and next cell."""
 
 Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 """(arguments [batch, 4 units], cell [batch, units]) -> h before it is rounded, and the next cell."""
@@ -44,8 +47,8 @@ class GateWeight:
         """`x W` for real x [batch, inputs], rounded; its gradients are those of the real product."""
 
         @tf.custom_gradient
-        def rounded_product(x: tf.Tensor, real: tf.Tensor) -> tuple[tf.Tensor, object]:
-            def gradient(outer: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def rounded_product(x: tf.Tensor, real: tf.Tensor) -> tuple[tf.Tensor, Gradients]:
+            def gradient(outer: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
                 return tf.matmul(outer, real, transpose_b=True), tf.matmul(x, outer, transpose_a=True)
 
             return coarsened(tf.round(tf.matmul(x, self.fine)), self.finer), gradient
@@ -71,7 +74,7 @@ def near_lstm(kernels: str, cell_range: np.ndarray, units: int) -> Step:
     first = tf.constant(np.repeat([0, 0, 1, 0], units) * 65536 + 32768, tf.int32)
 
     @tf.custom_gradient
-    def step(argument: tf.Tensor, cell: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], object]:
+    def step(argument: tf.Tensor, cell: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], StepGradients]:
         index = tf.cast(clipped(argument, -32768.0, 32767.0), tf.int32) + first
         i, f, g, o = tf.split(tf.gather_nd(gate_table, index[..., None]), 4, axis=-1)
         total = tf.round(f * cell) + tf.round(i * g * (1 / cell_scale))

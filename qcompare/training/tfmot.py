@@ -7,11 +7,11 @@ import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
-from qcompare.config.options import Qat, Quant
 from qcompare.data.dataset import Dataset
 from qcompare.models.network import Architecture, dense_name
+from qcompare.training.calibrate import calibrate
 from qcompare.training.fit import fit, outputs
-from qcompare.training.qat import TrainedQat, calibrate
+from qcompare.training.learned import TrainedQat
 
 INPUT_LAYER = "quantize_layer"
 
@@ -20,15 +20,16 @@ def train(
     architecture: Architecture,
     float_weights: dict[str, np.ndarray],
     dataset: Dataset,
-    qat: Qat,
-    quant: Quant,
+    *,
+    epochs: int,
     batch_size: int,
+    learning_rate: float,
     seed: int,
 ) -> TrainedQat:
     """Fine-tune tfmot's `quantize_model` from the float weights: ranges calibrated first, weight ranges refreshed last.
 
-    It knows one way to simulate, `quant.simulate=fake_quant`. Untouched, its activation ranges start at +-6 and its
-    weight ranges end one optimizer step stale.
+    It knows one way to simulate, fake quantization. Untouched, its activation ranges start at +-6 and its weight
+    ranges end one optimizer step stale.
     """
     ranges = calibrate(architecture, float_weights, dataset.calibration)
     model = quantized(architecture, TrainedQat(weights=float_weights, ranges=ranges))
@@ -36,9 +37,9 @@ def train(
         lambda x: model(x, training=True),
         model.trainable_variables,
         dataset,
-        epochs=qat.epochs,
+        epochs=epochs,
         batch_size=batch_size,
-        learning_rate=qat.learning_rate,
+        learning_rate=learning_rate,
         seed=[seed, 2],
     )
     return _read(architecture, model)
