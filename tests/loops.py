@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from qcompare.core.graph import Graph, Model, Operator, model_of
+from qcompare.core.graph import Graph, Model, model_of
 from tests.audit.one_op import Builder
 
 STEPS = 5
@@ -28,24 +28,11 @@ FULLY_CONNECTED = {
 }
 
 
-def operators(*described: tuple[Any, ...]) -> tuple[Operator, ...]:
-    """Operators of (name, inputs, outputs, version, options table, options); the last two may be left out."""
-    return tuple(
-        Operator(
-            index=index,
-            name=name,
-            inputs=inputs,
-            outputs=outputs,
-            version=version,
-            options_type=rest[0] if rest else "",
-            options=rest[1] if rest else {},
-        )
-        for index, (name, inputs, outputs, version, *rest) in enumerate(described)
-    )
-
-
 def joined(build: Builder, described: Sequence[tuple[Any, ...]], inputs: tuple[int, ...], outputs: Any) -> Graph:
-    return Graph(tensors=tuple(build.tensors), operators=operators(*described), inputs=inputs, outputs=tuple(outputs))
+    """Operators of (name, inputs, outputs, version, options table, options); the last two may be left out."""
+    for name, into, out_of, version, *options in described:
+        build.built.operator(name, into, out_of, *options, version=version)
+    return build.built.graph(inputs, outputs)
 
 
 def carried(build: Builder, steps: int) -> tuple[int, int, int]:

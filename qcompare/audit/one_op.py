@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from qcompare.core.graph import Graph, Operator, Tensor
+from qcompare.core.graph import Graph
 from qcompare.core.grid import Grid
+from qcompare.tflite.builder import ABSENT, Builder
 
 Draw = Callable[[np.random.Generator], Graph]
 
@@ -51,6 +52,15 @@ class Side:
     data: np.ndarray | None = None
     variable: bool = False
 
+    @property
+    def grid(self) -> Grid | None:
+        """The scale's grid; None without one."""
+        if self.scale is None:
+            return None
+        scale = np.atleast_1d(np.asarray(self.scale, np.float32))
+        zero_point = np.full(scale.shape, self.zero_point, np.int64)
+        return Grid(scale=scale, zero_point=zero_point, dtype=self.dtype, axis=self.axis)
+
 
 def activation(
     shape: Sequence[int], dtype: Any, scale: Any = None, zero_point: int = 0, variable: bool = False
@@ -77,40 +87,20 @@ def one_op(
     intermediates: Sequence[Side] = (),
 ) -> Graph:
     """The graph of one operator; its inputs that are neither constants nor variables are the graph's."""
-    sides = [*(side for side in inputs if side is not None), *outputs, *intermediates]
-    tensors = tuple(_tensor(index, side) for index, side in enumerate(sides))
-    numbered = iter(range(len(sides)))
-    into = tuple(-1 if side is None else next(numbered) for side in inputs)
-    out_of = tuple(next(numbered) for _ in outputs)
-    operator = Operator(
-        index=0,
-        name=name,
-        inputs=into,
-        outputs=out_of,
-        intermediates=tuple(numbered),
-        options=options or {},
-        options_type=options_type,
-        version=version,
-    )
-    outside = tuple(i for i in into if i >= 0 and tensors[i].data is None and not tensors[i].variable)
-    return Graph(tensors=tensors, operators=(operator,), inputs=outside, outputs=out_of)
+    builder = Builder()
+    into = [ABSENT if side is None else add(builder, side) for side in inputs]
+    out_of = [add(builder, side) for side in outputs]
+    hidden = [add(builder, side) for side in intermediates]
+    builder.operator(name, into, out_of, options_type, options, version=version, intermediates=hidden)
+    return builder.graph(builder.open_inputs(), out_of)
 
 
-def _tensor(index: int, side: Side) -> Tensor:
-    grid = None
-    if side.scale is not None:
-        scale = np.atleast_1d(np.asarray(side.scale, np.float32))
-        zero_point = np.full(scale.shape, side.zero_point, np.int64)
-        grid = Grid(scale=scale, zero_point=zero_point, dtype=side.dtype, axis=side.axis)
-    return Tensor(
-        index=index,
-        name=f"t{index}",
-        shape=side.shape,
-        dtype=side.dtype,
-        grid=grid,
-        data=side.data,
-        variable=side.variable,
-    )
+def add(builder: Builder, side: Side) -> int:
+    """The tensor of a side, named by its index."""
+    name = f"t{len(builder.tensors)}"
+    if side.data is not None:
+        return builder.constant(name, side.data, side.grid)
+    return builder.activation(name, side.shape, side.dtype, side.grid, variable=side.variable)
 
 
 class Scales:

@@ -75,6 +75,16 @@ class Builder:
             )
         )
 
+    def open_inputs(self) -> tuple[int, ...]:
+        """What operators read and none computes, each once in the order of reading; no constants, no variables."""
+        computed = {index for operator in self.operators for index in operator.outputs}
+        read = dict.fromkeys(index for operator in self.operators for index in operator.inputs if index >= 0)
+        return tuple(
+            index
+            for index in read
+            if index not in computed and self.tensors[index].data is None and not self.tensors[index].variable
+        )
+
     def graph(self, inputs: Sequence[int], outputs: Sequence[int]) -> Graph:
         """What was collected."""
         return Graph(

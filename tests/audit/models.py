@@ -2,30 +2,18 @@
 
 import numpy as np
 
-from qcompare.audit.one_op import FLOAT32, INT8, activation, constant, one_op
-from qcompare.core.graph import Graph, Operator
+from qcompare.audit.one_op import FLOAT32, INT8, activation, add, constant, one_op
+from qcompare.tflite.builder import Builder
 
 
 def joined(*sides, operators, inputs, outputs):
     """A graph of several operators over listed tensors; operators: (name, inputs, outputs, options, options_type)."""
-    plain = one_op("CUSTOM", list(sides), [])
-    return Graph(
-        tensors=plain.tensors,
-        operators=tuple(
-            Operator(
-                index=index,
-                name=name,
-                inputs=into,
-                outputs=out_of,
-                options=options,
-                options_type=options_type,
-                version=1,
-            )
-            for index, (name, into, out_of, options, options_type) in enumerate(operators)
-        ),
-        inputs=inputs,
-        outputs=outputs,
-    )
+    builder = Builder()
+    for side in sides:
+        add(builder, side)
+    for name, into, out_of, options, options_type in operators:
+        builder.operator(name, into, out_of, options_type, options)
+    return builder.graph(inputs, outputs)
 
 
 DENSE = ({"fused_activation_function": "NONE", "keep_num_dims": False}, "FullyConnectedOptions")

@@ -5,15 +5,17 @@ run them. Each operator's generator is a function `(rng, dtype) -> Graph`; `chec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from qcompare.core.graph import Graph, Operator, Tensor, model_of
+from qcompare.audit.one_op import Side, activation, add, constant
+from qcompare.core.graph import Graph, Tensor, model_of
 from qcompare.core.grid import Grid
 from qcompare.manual.executor import run
+from qcompare.tflite import builder
 from qcompare.tflite.schema import write
 
 RESOLVERS = {
@@ -24,42 +26,29 @@ RESOLVERS = {
 RUNTIMES = (*RESOLVERS, "micro")
 
 
-def quantization(scale: Any, zero_point: Any = 0, axis: int = 0, dtype: Any = np.int8) -> Grid:
-    """Per tensor from numbers, per channel from arrays (the zero points are then zero)."""
-    scale = np.atleast_1d(np.asarray(scale, np.float32))
-    return Grid(scale=scale, zero_point=np.full(scale.shape, zero_point, np.int64), dtype=np.dtype(dtype), axis=axis)
+def grid_of(scale: Any, zero_point: Any = 0, axis: int = 0, dtype: Any = np.int8) -> Grid | None:
+    """Per tensor from numbers, per channel from arrays (the zero points are then the same for all); None without."""
+    return Side(shape=(), dtype=np.dtype(dtype), scale=scale, zero_point=zero_point, axis=axis).grid
 
 
 class Builder:
-    """Collects the tensors of a graph; each method returns the new tensor's index."""
+    """The program's Builder, told scales and zero points; tensors are named by their index."""
 
     def __init__(self) -> None:
-        self.tensors: list[Tensor] = []
+        self.built = builder.Builder()
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        return self.built.tensors
 
     def activation(
         self, shape: Sequence[int], dtype: Any, scale: Any = None, zero_point: int = 0, *, variable: bool = False
     ) -> int:
-        parameters = None if scale is None else quantization(scale, zero_point, dtype=dtype)
-        return self._add(tuple(shape), np.dtype(dtype), parameters, None, variable)
+        return add(self.built, activation(shape, dtype, scale, zero_point, variable))
 
     def constant(self, data: np.ndarray, scale: Any = None, zero_point: int = 0, axis: int = 0) -> int:
-        parameters = None if scale is None else quantization(scale, zero_point, axis, data.dtype)
-        return self._add(data.shape, data.dtype, parameters, data, False)
-
-    def _add(self, shape: tuple[int, ...], dtype: np.dtype, parameters: Grid | None, data: Any, variable: bool) -> int:
-        index = len(self.tensors)
-        self.tensors.append(
-            Tensor(
-                index=index,
-                name=f"t{index}",
-                shape=shape,
-                dtype=dtype,
-                grid=parameters,
-                data=data,
-                variable=variable,
-            )
-        )
-        return index
+        side = constant(data, scale, axis)
+        return add(self.built, replace(side, zero_point=zero_point))
 
     def graph(
         self,
@@ -72,20 +61,8 @@ class Builder:
         version: int = 1,
     ) -> Graph:
         """The graph of one operator; its activations that are no variables are the graph's inputs."""
-        operator = Operator(
-            index=0,
-            name=name,
-            inputs=tuple(inputs),
-            outputs=tuple(outputs),
-            intermediates=tuple(intermediates),
-            options=options or {},
-            options_type=options_type,
-            version=version,
-        )
-        outside = dict.fromkeys(
-            i for i in inputs if i >= 0 and self.tensors[i].data is None and not self.tensors[i].variable
-        )
-        return Graph(tensors=tuple(self.tensors), operators=(operator,), inputs=tuple(outside), outputs=tuple(outputs))
+        self.built.operator(name, inputs, outputs, options_type, options, version=version, intermediates=intermediates)
+        return self.built.graph(self.built.open_inputs(), outputs)
 
 
 def random_scale(rng: np.random.Generator, low: float = 1e-3, high: float = 0.2) -> float:

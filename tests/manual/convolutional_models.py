@@ -14,7 +14,8 @@ import numpy as np
 
 from qcompare.core.graph import Graph, Tensor
 from qcompare.core.grid import Grid
-from tests.audit.one_op import Builder, quantization
+from qcompare.tflite import builder
+from tests.audit.one_op import Builder, grid_of
 
 INT8, INT16, INT32, INT64 = (np.dtype(name) for name in ("int8", "int16", "int32", "int64"))
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
@@ -31,8 +32,8 @@ class Side:
     variable: bool = False
 
 
-def constant(data: np.ndarray, quantization: Grid | None = None) -> Side:
-    return Side(shape=data.shape, dtype=data.dtype, grid=quantization, data=data)
+def constant(data: np.ndarray, grid: Grid | None = None) -> Side:
+    return Side(shape=data.shape, dtype=data.dtype, grid=grid, data=data)
 
 
 def integers(*values: int) -> Side:
@@ -48,18 +49,17 @@ def one_op(
     version: int = 1,
 ) -> Graph:
     """The graph of one operator."""
-    build = Builder()
-    indices = []
-    for side in (*inputs, output):
-        parameters = side.grid
-        scale = None if parameters is None else parameters.scale
-        zero_point = 0 if parameters is None else int(parameters.zero_point[0])
-        if side.data is not None:
-            indices.append(build.constant(side.data, scale, zero_point, 0 if parameters is None else parameters.axis))
-        else:
-            shape = [int(size) for size in side.shape]
-            indices.append(build.activation(shape, side.dtype, scale, zero_point, variable=side.variable))
-    return build.graph(name, indices[:-1], indices[-1:], options_type, options, version=version)
+    build = builder.Builder()
+    *into, out_of = [_add(build, side) for side in (*inputs, output)]
+    build.operator(name, into, (out_of,), options_type, options, version=version)
+    return build.graph(build.open_inputs(), (out_of,))
+
+
+def _add(build: builder.Builder, side: Side) -> int:
+    name, grid = f"t{len(build.tensors)}", None if side.grid is None else replace(side.grid, dtype=side.dtype)
+    if side.data is not None:
+        return build.constant(name, side.data, grid)
+    return build.activation(name, tuple(int(n) for n in side.shape), side.dtype, grid, variable=side.variable)
 
 
 def as_float(graph: Graph) -> Graph:
@@ -138,7 +138,7 @@ def zero_point_of(rng: np.random.Generator, dtype: np.dtype) -> int:
 
 def side(rng: np.random.Generator, shape: Sequence[int], dtype: np.dtype, scale: float | np.floating) -> Side:
     """A quantized activation with a random zero point."""
-    return Side(shape=shape, dtype=dtype, grid=quantization(scale, zero_point_of(rng, dtype)))
+    return Side(shape=shape, dtype=dtype, grid=grid_of(scale, zero_point_of(rng, dtype)))
 
 
 def activation_of(rng: np.random.Generator) -> str:
@@ -165,7 +165,7 @@ def softmax(rng: np.random.Generator, dtype: np.dtype, out: np.dtype) -> Graph:
     return one_op(
         "SOFTMAX",
         [side(rng, shape, dtype, scale)],
-        Side(shape=shape, dtype=out, grid=quantization(*output[dtype.name, out.name])),
+        Side(shape=shape, dtype=out, grid=grid_of(*output[dtype.name, out.name])),
         {"beta": beta},
         "SoftmaxOptions",
     )
@@ -201,7 +201,7 @@ def reduction(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
 
 def extremum(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     first, second, result = broadcast_pair(rng)
-    same = quantization(scale_of(rng), zero_point_of(rng, dtype))
+    same = grid_of(scale_of(rng), zero_point_of(rng, dtype))
     data = values(rng, dtype, second) if rng.random() < 0.4 else None
     return one_op(
         name,
@@ -218,7 +218,7 @@ def extremum(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
 
 def padding(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     shape = any_shape(rng)
-    same = quantization(scale_of(rng), zero_point_of(rng, dtype))
+    same = grid_of(scale_of(rng), zero_point_of(rng, dtype))
     mode = str(rng.choice(["REFLECT", "SYMMETRIC"]))
     room = [size - (mode == "REFLECT") if name == "MIRROR_PAD" else 3 for size in shape]
     widths = np.array([[int(rng.integers(0, most + 1)) for _ in "ab"] for most in room], np.int32)
@@ -237,7 +237,7 @@ def padding(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
 
 def slicing(rng: np.random.Generator, dtype: np.dtype) -> Graph:
     shape = any_shape(rng)
-    same = quantization(scale_of(rng), zero_point_of(rng, dtype))
+    same = grid_of(scale_of(rng), zero_point_of(rng, dtype))
     begin = [int(rng.integers(0, size)) for size in shape]
     taken = [int(rng.integers(1, size - at + 1)) for size, at in zip(shape, begin, strict=True)]
     stored = [-1 if rng.random() < 0.2 else count for count in taken]
@@ -255,7 +255,7 @@ def slicing(rng: np.random.Generator, dtype: np.dtype) -> Graph:
 def gathering(rng: np.random.Generator, dtype: np.dtype) -> Graph:
     shape = shape_of(rng, int(rng.integers(1, 4)))
     axis = int(rng.integers(0, len(shape)))
-    same = quantization(scale_of(rng), zero_point_of(rng, dtype))
+    same = grid_of(scale_of(rng), zero_point_of(rng, dtype))
     indices = rng.integers(0, shape[axis], shape_of(rng, int(rng.integers(1, 3)), 4)).astype(np.int32)
     return one_op(
         "GATHER",
@@ -280,9 +280,9 @@ def batch_matmul(rng: np.random.Generator, left: np.dtype, right: np.dtype) -> G
     batch = list(np.broadcast_shapes(tuple(first[:-2]), tuple(second[:-2])))
     scales = scale_of(rng), scale_of(rng)
     data = values(rng, right, second) if rng.random() < 0.5 else None
-    parameters = quantization(scales[1], zero_point_of(rng, right) if left == INT8 and rng.random() < 0.5 else 0)
+    parameters = grid_of(scales[1], zero_point_of(rng, right) if left == INT8 and rng.random() < 0.5 else 0)
     if data is not None and right == INT8 and rng.random() < 0.2:
-        parameters = quantization(scales[1] * rng.uniform(0.5, 2, second[-1]), axis=len(second) - 1)
+        parameters = grid_of(scales[1] * rng.uniform(0.5, 2, second[-1]), axis=len(second) - 1)
     unit = float(scales[0] * scales[1])
     # Once in a while so small an output scale that int32 overflows.
     wide = unit * np.sqrt(depth) * np.iinfo(right).max / 3 * (1e-4 if left == INT16 and rng.random() < 0.05 else 1)
@@ -306,12 +306,12 @@ def weights_of(
     count = channels if rng.random() < 0.6 else 1
     scales = 2.0 ** rng.integers(-10, -5, count) if rng.random() < 0.4 else scale * rng.uniform(0.2, 2, count)
     data = rng.integers(-127, 128, shape).astype(np.int8)
-    return constant(data, quantization(scales, axis=axis if count > 1 else 0)), scales.astype(np.float32)
+    return constant(data, grid_of(scales, axis=axis if count > 1 else 0)), scales.astype(np.float32)
 
 
 def bias_of(rng: np.random.Generator, dtype: np.dtype, scale: np.ndarray, channels: int) -> Side:
     largest = 20_000 if dtype == INT16 else 200_000
-    return constant(rng.integers(-largest, largest, channels).astype(dtype), quantization(scale))
+    return constant(rng.integers(-largest, largest, channels).astype(dtype), grid_of(scale))
 
 
 def fully_connected(rng: np.random.Generator) -> Graph:
@@ -396,7 +396,7 @@ def convolution(rng: np.random.Generator, dtype: np.dtype, bias: np.dtype, *, de
     return one_op(
         "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D",
         [
-            Side(shape=[batch, *image, depth], dtype=dtype, grid=quantization(scale, zero_point_of(rng, dtype))),
+            Side(shape=[batch, *image, depth], dtype=dtype, grid=grid_of(scale, zero_point_of(rng, dtype))),
             weights,
             bias_of(rng, bias, scale * scales, channels),
         ],
@@ -455,7 +455,7 @@ def pooling(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     batch, channels = int(rng.integers(1, 3)), int(rng.integers(1, 40))
     # At 2, 4 and 12 the bounds of RELU_N1_TO_1 and RELU6 fall between two integers.
     scale = scale_of(rng) if rng.random() < 0.7 else float(rng.choice([2.0, 4.0, 12.0]))
-    same_scale = quantization(scale, zero_point_of(rng, dtype))
+    same_scale = grid_of(scale, zero_point_of(rng, dtype))
     return one_op(
         name,
         [Side(shape=[batch, *image, channels], dtype=dtype, grid=same_scale)],
@@ -487,13 +487,13 @@ def svdf(rng: np.random.Generator, state: np.dtype) -> Graph:
         "SVDF",
         [
             side(rng, [batch, features], INT8, x),
-            constant(values(rng, INT8, [filters, features]), quantization(feature)),
-            constant(values(rng, state, [filters, memory]), quantization(time)),
-            constant(rng.integers(-2000, 2000, units).astype(np.int32), quantization(into * time)),
+            constant(values(rng, INT8, [filters, features]), grid_of(feature)),
+            constant(values(rng, state, [filters, memory]), grid_of(time)),
+            constant(rng.integers(-2000, 2000, units).astype(np.int32), grid_of(into * time)),
             Side(
                 shape=[batch, memory * filters],
                 dtype=state,
-                grid=quantization(into, zero_point_of(rng, state)),
+                grid=grid_of(into, zero_point_of(rng, state)),
                 variable=True,
             ),
         ],
@@ -508,12 +508,12 @@ def unary(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     """LEAKY_RELU, HARD_SWISH, RSQRT and L2_NORMALIZATION."""
     shape = any_shape(rng, 8)
     scale, zero_point = scale_of(rng), zero_point_of(rng, dtype)
-    output = quantization(fitting(rng, float(scale), float(scale)), zero_point_of(rng, dtype))
+    output = grid_of(fitting(rng, float(scale), float(scale)), zero_point_of(rng, dtype))
     options: dict[str, Any] = {}
     if name == "LEAKY_RELU":
         options = {"alpha": float(np.float32(rng.choice([0.01, 0.1, 0.2, 0.3, 0.5, rng.uniform(0.001, 2)])))}
     if name == "HARD_SWISH":
-        output = quantization(fitting(rng, float(scale) * 0.7), output.zero_point[0])
+        output = grid_of(fitting(rng, float(scale) * 0.7), output.zero_point[0])
     if name == "RSQRT":
         zero_point = -128 if dtype == INT8 else 0
         wide = (
@@ -521,10 +521,10 @@ def unary(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
             if dtype == INT8
             else 10 ** rng.uniform(-6.5, -4.5) / np.sqrt(scale)
         )
-        output = quantization(fitting(rng, float(wide)), output.zero_point[0])
+        output = grid_of(fitting(rng, float(wide)), output.zero_point[0])
     if name == "L2_NORMALIZATION":
         shape[-1] = int(rng.integers(1, 60))
-        output = quantization(1 / 128)
+        output = grid_of(1 / 128)
         options = {"fused_activation_function": "NONE"}
     options_type = {
         "LEAKY_RELU": "LeakyReluOptions",
@@ -534,7 +534,7 @@ def unary(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     }
     return one_op(
         name,
-        [Side(shape=shape, dtype=dtype, grid=quantization(scale, zero_point))],
+        [Side(shape=shape, dtype=dtype, grid=grid_of(scale, zero_point))],
         Side(shape=shape, dtype=dtype, grid=output),
         options,
         options_type[name],
@@ -565,7 +565,7 @@ def squared_difference(rng: np.random.Generator, dtype: np.dtype) -> Graph:
 def reshaping(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     """EXPAND_DIMS, SQUEEZE, SHAPE and FILL."""
     shape = shape_of(rng, int(rng.integers(1, 4)))
-    same = quantization(scale_of(rng), zero_point_of(rng, dtype)) if dtype in (INT8, INT16) else None
+    same = grid_of(scale_of(rng), zero_point_of(rng, dtype)) if dtype in (INT8, INT16) else None
     axis = int(rng.integers(0, len(shape) + 1))
     wider = [*shape[:axis], 1, *shape[axis:]]
     data, result = Side(shape=shape, dtype=dtype, grid=same), Side(shape=shape, dtype=dtype, grid=same)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qcompare.core.graph import Graph, Operator, model_of
+from qcompare.core.graph import Graph, model_of
 from qcompare.manual.arithmetic import ARITHMETICS, KERNEL_SETS, OPS, TABLE
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import run, run_operator
@@ -18,19 +18,15 @@ from tests.manual.one_op_models import add_large, fully_connected, lstm, tanh
 
 def chain(width: int = 8, layers: int = 3) -> Graph:
     """FULLY_CONNECTED and TANH in turns, int8."""
-    rng, build, operators = np.random.default_rng(0), Builder(), []
+    rng, build = np.random.default_rng(0), Builder()
     at = build.activation((1, width), np.int8, 0.02, 3)
-    first = at
     for _ in range(layers):
         w = build.constant(rng.integers(-127, 128, (width, width)).astype(np.int8), 0.01)
         y, z = build.activation((1, width), np.int8, 0.05, -4), build.activation((1, width), np.int8, 1 / 128)
-        options = {"fused_activation_function": "NONE"}
-        operators += [
-            Operator(index=len(operators), name="FULLY_CONNECTED", inputs=(at, w, -1), outputs=(y,), options=options),
-            Operator(index=len(operators) + 1, name="TANH", inputs=(y,), outputs=(z,)),
-        ]
+        build.built.operator("FULLY_CONNECTED", (at, w, -1), (y,), options={"fused_activation_function": "NONE"})
+        build.built.operator("TANH", (y,), (z,))
         at = z
-    return Graph(tensors=tuple(build.tensors), operators=tuple(operators), inputs=(first,), outputs=(at,))
+    return build.built.graph(build.built.open_inputs(), (at,))
 
 
 def inputs_of(graph: Graph, samples: int = 40) -> dict[int, np.ndarray]:
@@ -120,15 +116,9 @@ def test_constants_are_folded_once_and_kept_for_every_sample() -> None:
     x = build.activation((1, 4), np.float32)
     half = build.constant(np.array([1, 2, 3, 4], np.float16))
     full, y = build.activation((4,), np.float32), build.activation((1, 4), np.float32)
-    graph = Graph(
-        tensors=tuple(build.tensors),
-        operators=(
-            Operator(index=0, name="DEQUANTIZE", inputs=(half,), outputs=(full,)),
-            Operator(index=1, name="ADD", inputs=(x, full), outputs=(y,)),
-        ),
-        inputs=(x,),
-        outputs=(y,),
-    )
+    build.built.operator("DEQUANTIZE", (half,), (full,))
+    build.built.operator("ADD", (x, full), (y,))
+    graph = build.built.graph((x,), (y,))
     values = np.arange(12, dtype=np.float32).reshape(3, 4)
     trace = run(model_of(graph), {x: values}, "reference", keep="all")
     assert np.array_equal(trace.result, values + np.array([1, 2, 3, 4]))

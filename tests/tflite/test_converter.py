@@ -11,7 +11,7 @@ from qcompare.manual import executor
 from qcompare.tflite import converter as module
 from qcompare.tflite.converter import ATTEMPTS, convert, not_integer
 from qcompare.tflite.schema import read
-from tests.tflite.graphs import graph, network
+from tests.tflite.graphs import bare, network
 
 WEIGHT = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
 SAMPLES = np.random.default_rng(1).normal(size=(20, 2, 3)).astype(np.float32)
@@ -59,7 +59,7 @@ def test_an_input_that_is_absent_is_no_float():
 
 
 def test_an_empty_model_is_no_model():
-    assert not_integer(model_of(graph([], [], (), ()))) == "the converted model is empty"
+    assert not_integer(model_of(bare(inputs=(), outputs=()))) == "the converted model is empty"
 
 
 @pytest.mark.parametrize(("function", "calibration"), [(forward, SAMPLES), (fake_quantized, None)], ids=["ptq", "qat"])

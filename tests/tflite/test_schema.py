@@ -10,9 +10,10 @@ from ai_edge_litert.interpreter import Interpreter
 from qcompare.audit.one_op import cases
 from qcompare.core.graph import model_of
 from qcompare.tflite import schema
+from qcompare.tflite.builder import Builder
 from qcompare.tflite.schema import NotAModelError, pack, read, unpack, write
 from tests.loops import recurrent
-from tests.tflite.graphs import graph, network, per_tensor
+from tests.tflite.graphs import bare, network, per_tensor
 
 
 def described(part):
@@ -54,28 +55,25 @@ def test_the_runtime_runs_what_was_written():
 )
 def test_constants_of_every_dtype(dtype):
     data = np.array([[0, 1], [1, 0], [1, 1]]).astype(dtype)
-    tensors = [
-        {"name": "c", "shape": (3, 2), "dtype": dtype, "data": data},
-        {"name": "empty", "shape": (0,), "dtype": dtype},
-        {"name": "state", "shape": (1, 2), "dtype": dtype, "variable": True},
-        {"name": "scalar", "shape": (), "dtype": dtype, "data": np.array(data[1, 0])},
-    ]
-    whole = model_of(graph(tensors, [], (1,), (0,)))
+    build = Builder()
+    constant, empty = build.constant("c", data), build.activation("empty", (0,), dtype)
+    build.activation("state", (1, 2), dtype, variable=True)
+    build.constant("scalar", np.array(data[1, 0]))
+    whole = model_of(build.graph((empty,), (constant,)))
     assert described(read(write(whole))) == described(whole)
 
 
 def test_names_are_made_unique():
-    tensors = [{"name": name, "shape": (1,), "dtype": np.int8} for name in ("a", "a", "", "a#1")]
-    names = [tensor.name for tensor in read(write(model_of(graph(tensors, [], (0,), (0,))))).main.tensors]
+    graph = bare(*((name, (1,), np.int8) for name in ("a", "a", "", "a#1")))
+    names = [tensor.name for tensor in read(write(model_of(graph))).main.tensors]
     assert names[0] == "a"
     assert len(set(names)) == 4
 
 
 def test_absent_inputs_stay_absent():
-    tensors = [{"name": name, "shape": (1, 2), "dtype": np.float32} for name in "xwy"]
-    operators = [{"name": "FULLY_CONNECTED", "inputs": (0, 1, -1), "outputs": (2,)}]
-    whole = model_of(graph(tensors, operators, (0, 1), (2,)))
-    assert read(write(whole)).main.operators[0].inputs == (0, 1, -1)
+    tensors = ((name, (1, 2), np.float32) for name in "xwy")
+    graph = bare(*tensors, operators=[("FULLY_CONNECTED", (0, 1, -1), (2,))], inputs=(0, 1), outputs=(2,))
+    assert read(write(model_of(graph))).main.operators[0].inputs == (0, 1, -1)
 
 
 def test_zero_points_that_are_left_out_are_zero():
@@ -112,14 +110,14 @@ def test_operators_from_before_and_after_the_wide_code():
 
 
 def test_an_unknown_operator_is_not_written():
-    whole = model_of(graph([], [{"name": "NO_SUCH", "inputs": (), "outputs": ()}], (), ()))
+    whole = model_of(bare(operators=[("NO_SUCH", (), ())], inputs=(), outputs=()))
     with pytest.raises(ValueError, match="NO_SUCH: not in the schema"):
         write(whole)
 
 
 def test_subgraphs_are_at_hand():
     model = unpack(write(model_of(network())))
-    model.subgraphs = [*model.subgraphs, unpack(write(model_of(graph([], [], (), ())))).subgraphs[0]]
+    model.subgraphs = [*model.subgraphs, unpack(write(model_of(bare(inputs=(), outputs=())))).subgraphs[0]]
     whole = read(pack(model))
     assert [len(each.operators) for each in whole.graphs] == [3, 0]
     assert whole.main is whole.graphs[0]
@@ -260,8 +258,8 @@ def test_parts_that_do_not_fit_each_other_are_refused(change, says):
 
 
 def test_a_dimension_that_is_only_known_at_run_time_is_kept():
-    tensors = [{"name": "x", "shape": (-1, 4), "dtype": np.int8, "grid": per_tensor(0.1)}]
-    assert read(write(model_of(graph(tensors, [], (0,), (0,))))).main.tensors[0].shape == (-1, 4)
+    graph = bare(("x", (-1, 4), np.int8, per_tensor(0.1)))
+    assert read(write(model_of(graph))).main.tensors[0].shape == (-1, 4)
 
 
 def test_enumerations_have_the_schemas_names():
