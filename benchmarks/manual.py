@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--memory", action="store_true")
     arguments = parser.parse_args()
-    from tests.manual import converted
+    from benchmarks import converted
 
     dense = converted.convert(*converted.dense(1, (784, 64, 64, 32)), "int8", 1)
     with threadpool_limits(1):

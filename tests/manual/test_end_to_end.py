@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from benchmarks import converted
 from qcompare.manual.executor import run
 from qcompare.tflite.schema import read
 from tests.audit.one_op import RUNTIMES, random_inputs, run_litert, run_micro
-from tests.manual import converted
 
 SAMPLES = 16
 MODELS: dict[str, Callable[[], bytes]] = {

@@ -1,4 +1,4 @@
-"""Small models with random weights, converted by TensorFlow with random calibration data."""
+"""Small models with random weights, converted by TensorFlow with random calibration data, for benchmarks and tests."""
 
 from __future__ import annotations
 
