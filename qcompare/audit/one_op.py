@@ -19,6 +19,7 @@ from qcompare.core.grid import Grid
 from qcompare.tflite.builder import ABSENT, Builder
 
 Draw = Callable[[np.random.Generator], Graph]
+Scale = float | np.floating | np.ndarray
 
 INT8, INT16, INT32, INT64 = (np.dtype(name) for name in ("int8", "int16", "int32", "int64"))
 FLOAT32 = np.dtype(np.float32)
@@ -46,7 +47,7 @@ class Side:
 
     shape: tuple[int, ...]
     dtype: np.dtype
-    scale: Any = None
+    scale: Scale | None = None
     zero_point: int = 0
     axis: int = 0
     data: np.ndarray | None = None
@@ -63,12 +64,16 @@ class Side:
 
 
 def activation(
-    shape: Sequence[int], dtype: Any, scale: Any = None, zero_point: int = 0, variable: bool = False
+    shape: Sequence[int],
+    dtype: np.dtype | type,
+    scale: Scale | None = None,
+    zero_point: int = 0,
+    variable: bool = False,
 ) -> Side:
     return Side(shape=tuple(shape), dtype=np.dtype(dtype), scale=scale, zero_point=zero_point, variable=variable)
 
 
-def constant(data: np.ndarray, scale: Any = None, axis: int = 0) -> Side:
+def constant(data: np.ndarray, scale: Scale | None = None, axis: int = 0) -> Side:
     return Side(shape=data.shape, dtype=data.dtype, scale=scale, axis=axis, data=data)
 
 
@@ -238,7 +243,14 @@ def elementwise(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
 
 
 def unary(
-    name: str, dtype: np.dtype, scale: Any, out: np.dtype, out_scale: Any, out_zero: int, *, size: int = 43
+    name: str,
+    dtype: np.dtype,
+    scale: Scale | None,
+    out: np.dtype,
+    out_scale: Scale | None,
+    out_zero: int,
+    *,
+    size: int = 43,
 ) -> Graph:
     """An operator on one tensor, without options; from a zero point of 3 where the dtype has one."""
     x = activation((1, size), dtype, scale, zero(dtype, 3))
