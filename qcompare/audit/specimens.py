@@ -84,7 +84,7 @@ def _specimen(graph: Graph, rng: np.random.Generator) -> Specimen:
     inputs = random_inputs(graph, SAMPLES, int(rng.integers(1 << 30)))
     inputs = {index: _halves(graph, rng, array) for index, array in inputs.items()}
     found = {}
-    for rule in OPS[graph.operators[0].name].rules:
+    for rule in OPS[graph.operators[0].name].by_name:
         try:
             found[rule] = by_rule(graph, inputs, rule)
         except Exception:

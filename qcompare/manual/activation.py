@@ -7,9 +7,12 @@ import numpy as np
 from qcompare.core.graph import Tensor
 from qcompare.manual.call import Call, NotCoveredError
 from qcompare.manual.rounding import round_half_away
+from qcompare.manual.rule import Halves
+
+NO_BOUNDS = (-np.inf, np.inf)
 
 BOUNDS = {
-    "NONE": (-np.inf, np.inf),
+    "NONE": NO_BOUNDS,
     "RELU": (0.0, np.inf),
     "RELU6": (0.0, 6.0),
     "RELU_N1_TO_1": (-1.0, 1.0),
@@ -27,44 +30,37 @@ def bounds(call: Call) -> tuple[float, float]:
 def activate(x: np.ndarray, call: Call) -> np.ndarray:
     """The call's fused activation in real numbers."""
     low, high = bounds(call)
-    return x if (low, high) == BOUNDS["NONE"] else np.clip(x, low, high)
+    return x if (low, high) == NO_BOUNDS else np.clip(x, low, high)
 
 
 def require_no_activation(call: Call) -> None:
     """Raises NotCoveredError when the call has a fused activation."""
-    if bounds(call) != BOUNDS["NONE"]:
+    if bounds(call) != NO_BOUNDS:
         raise NotCoveredError(call.operator, f"the fused activation {call.option('fused_activation_function')} is")
 
 
-def quantized_bounds(call: Call, output: Tensor) -> tuple[int, int]:
-    """(17) Lowest and highest integer of the output: TFLite `CalculateActivationRangeQuantized`.
+def integer_bounds(tensor: Tensor, low: float, high: float, halves: Halves) -> tuple[int, int]:
+    """Two real numbers, infinite ones too, as integers of the tensor's grid within its dtype's range.
 
-    `zero_point + round(bound / scale)`, float32 and halves away from zero, within the dtype's range.
+    (17) `zero_point + round(bound / scale)`, float32 and halves away from zero: TFLite
+    `CalculateActivationRangeQuantized`. (80) `round(zero_point + bound / scale)`, halves to even: XNNPACK
+    `xnn_qs8_quantize`.
     """
-    limits = np.iinfo(output.dtype)
-    low, high = bounds(call)
-    at = [
-        output.zero_point + float(round_half_away(np.float32(bound) / output.scale)) if np.isfinite(bound) else bound
-        for bound in (low, high)
-    ]
-    return int(max(at[0], limits.min)), int(min(at[1], limits.max))
+    limits = np.iinfo(tensor.dtype)
+    if (low, high) == NO_BOUNDS:
+        return int(limits.min), int(limits.max)
+    at = _away if halves is Halves.AWAY else _even
+    return at(tensor, low), at(tensor, high)
 
 
-def clamp(x: np.ndarray, call: Call, output: Tensor) -> np.ndarray:
-    """The integers, zero point included, within (17), in the output's dtype."""
-    return np.clip(x, *quantized_bounds(call, output)).astype(output.dtype)
+def _away(tensor: Tensor, bound: float) -> int:
+    limits = np.iinfo(tensor.dtype)
+    steps = float(round_half_away(np.float32(bound) / tensor.scale)) if np.isfinite(bound) else bound
+    return int(min(max(tensor.zero_point + steps, limits.min), limits.max))
 
 
-def quantized_bounds_even(call: Call, output: Tensor) -> tuple[int, int]:
-    """(80) As (17), `round(zero_point + bound / scale)` with halves to even: XNNPACK `xnn_qs8_quantize`."""
-    limits = np.iinfo(output.dtype)
-    at = [
-        np.rint(np.clip(np.float32(bound) / output.scale + np.float32(output.zero_point), limits.min, limits.max))
-        for bound in bounds(call)
-    ]
-    return int(at[0]), int(at[1])
-
-
-def clamp_even(x: np.ndarray, call: Call, output: Tensor) -> np.ndarray:
-    """The integers, zero point included, within (80), in the output's dtype."""
-    return np.clip(x, *quantized_bounds_even(call, output)).astype(output.dtype)
+def _even(tensor: Tensor, bound: float) -> int:
+    limits = np.iinfo(tensor.dtype)
+    return int(
+        np.rint(np.clip(np.float32(bound) / tensor.scale + np.float32(tensor.zero_point), limits.min, limits.max))
+    )

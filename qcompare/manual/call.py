@@ -1,4 +1,4 @@
-"""What an operator's computation is given, and what an operator offers: its real semantics and its named integer rules.
+"""What an operator's computation is given, and what an operator offers: its real semantics and its integer rules.
 
 The contract of `manual/ops/`: every file describes one kind of operator by an `Op` an operator. Each of its functions
 takes a `Call` and returns one array an output, shape [samples, *shape of the output]. It reads shapes from the values,
@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from qcompare.core.graph import Operator, Tensor
+from qcompare.manual import variant
+from qcompare.manual.rule import Requantization, Rule
+from qcompare.manual.variant import Variant
 
 
 class NotCoveredError(NotImplementedError):
@@ -99,11 +103,28 @@ class Call:
         return self.operator.options.get(name, default)
 
 
-def main_dtype(call: Call) -> str:
-    """The dtype name of the first activation among the inputs: the default variant of an operator."""
+def of_main_input(call: Call) -> Variant:
+    """The dtype of the first activation among the inputs: the default variant of an operator."""
     present = [operand for operand in call.inputs if operand is not None]
     main = next((operand for operand in present if not operand.constant), present[0])
-    return main.tensor.dtype.name
+    return variant.of(main.tensor.dtype)
+
+
+def of_output(call: Call) -> Variant:
+    """The dtype of the result: of operators whose inputs are axes and shapes too."""
+    return variant.of(call.outputs[0].dtype)
+
+
+def of_conversion(call: Call) -> Variant:
+    """The dtypes of the first input and of the result."""
+    return variant.of(call.input(0).tensor.dtype, call.outputs[0].dtype)
+
+
+def of_weights(data: Tensor, weights: Tensor) -> Variant:
+    """The data's dtype, with that of the weights where floats meet integers."""
+    if data.dtype == np.float32 and weights.dtype != np.float32:
+        return variant.of(data.dtype, weights.dtype)
+    return variant.of(data.dtype)
 
 
 def always(call: Call) -> bool:
@@ -114,21 +135,37 @@ def always(call: Call) -> bool:
 Compute = Callable[[Call], Outputs]
 
 
+def requantizations(
+    compute: Callable[[Call, Requantization], Outputs], *rules: Requantization
+) -> Mapping[Rule, Compute]:
+    """Rules that one computation follows by their parts."""
+
+    def by(rule: Requantization) -> Compute:
+        return lambda call: compute(call, rule)
+
+    return {rule: by(rule) for rule in rules}
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Op:
     """How one operator can be computed.
 
     real: the operator in real numbers, in the floating dtype of its inputs; fused activation included. None for one
         that only runs others: its one rule then holds in every arithmetic.
-    rules: name -> exact integer computation, on values in the tensors' own dtypes.
-    variant: the key of a call in the table of `arithmetic.py`; the dtype of the main input unless told otherwise.
+    rules: each an exact integer computation, on values in the tensors' own dtypes.
+    variant: the key of a call in the table of `rules.py`; the dtype of the main input unless told otherwise.
     delegated: whether the XNNPACK delegate takes the call; one that it leaves runs as in `optimized`.
     """
 
     real: Compute | None
-    rules: Mapping[str, Compute] = field(default_factory=dict)
-    variant: Callable[[Call], str] = main_dtype
+    rules: Mapping[Rule, Compute] = field(default_factory=dict)
+    variant: Callable[[Call], Variant] = of_main_input
     delegated: Callable[[Call], bool] = always
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Rule]:
+        """The rules by their names."""
+        return {rule.name: rule for rule in self.rules}
 
 
 def align(*operands: Operand) -> tuple[np.ndarray, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from qcompare.core.graph import Graph, Model, Operator, Tensor
 from qcompare.core.trace import Trace, trace_shape
-from qcompare.manual.arithmetic import ARITHMETICS, compute, compute_rule, rule_of
+from qcompare.manual.arithmetic import ARITHMETICS, compute, compute_rule, rule_named, rule_of
 from qcompare.manual.call import Call, NotCoveredError, Operand, Subgraph
 from qcompare.manual.fold import Values, fold
 from qcompare.manual.ops import loop
@@ -98,7 +98,7 @@ def rule_for(model: Model, operator: Operator, kernel_set: str) -> str:
     constants = {i: tensor.data for i in operator.inputs if i >= 0 and (tensor := graph.tensors[i]).data is not None}
     zeros = {i: np.zeros((1, *(t := graph.tensors[i]).shape), t.dtype) for i in activations_of(graph, operator)}
     call = _plain_call(graph, operator, zeros, constants, 1)
-    return rule_of(_with_subgraphs(call, _loop(operator, model, kernel_set, (0,))), kernel_set)
+    return rule_of(_with_subgraphs(call, _loop(operator, model, kernel_set, (0,))), kernel_set).name
 
 
 def activations_of(graph: Graph, operator: Operator) -> tuple[int, ...]:
@@ -307,4 +307,4 @@ def _plain_call(
 
 def _computed(plan: _Plan, call: Call) -> tuple[np.ndarray, ...]:
     rule = plan.rules.get(call.operator.index)
-    return compute(call, plan.arithmetic) if rule is None else compute_rule(call, rule)
+    return compute(call, plan.arithmetic) if rule is None else compute_rule(call, rule_named(call, rule))

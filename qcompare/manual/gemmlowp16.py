@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.rounding import rdbp
+from qcompare.manual.gemmlowp32 import (
+    EXP_OF_MINUS_EIGHTH,
+    EXP_OF_MINUS_POWERS,
+    FORTY_EIGHT_SEVENTEENTHS,
+    MINUS_THIRTY_TWO_SEVENTEENTHS,
+    ONE_THIRD,
+)
+from qcompare.manual.rounding import rdbp, saturate16, wrap16
 
 ONE = (1 << 15) - 1
 """1.0 with no integer bits, saturated."""
-
-
-def wrap16(x: np.ndarray) -> np.ndarray:
-    """int64 reduced to the int16 of equal lower bits, as int64."""
-    return x.astype(np.int16).astype(np.int64)
 
 
 def constant(raw32: int) -> int:
@@ -31,11 +33,7 @@ def high_mul(a: np.ndarray | int, b: np.ndarray | int) -> np.ndarray:
 
 def saturating_shift(x: np.ndarray, exponent: int) -> np.ndarray:
     """x * 2^exponent, saturated to int16: `SaturatingRoundingMultiplyByPOT`."""
-    return rdbp(x, -exponent) if exponent < 0 else np.clip(x << exponent, -ONE - 1, ONE)
-
-
-EXP_CONSTANTS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
-"""exp(-2^e) * 2^31 for e from -2 to 4."""
+    return rdbp(x, -exponent) if exponent < 0 else saturate16(x << exponent)
 
 
 def exp_on_negative_values(x: np.ndarray, integer_bits: int) -> np.ndarray:
@@ -46,12 +44,12 @@ def exp_on_negative_values(x: np.ndarray, integer_bits: int) -> np.ndarray:
     t = saturating_shift(modulo, integer_bits) + (1 << 12)
     t2 = high_mul(t, t)
     t3, t4 = high_mul(t2, t), high_mul(t2, t2)
-    sixth = high_mul(wrap16(rdbp(t4, 2) + t3), constant(715827883))
+    sixth = high_mul(wrap16(rdbp(t4, 2) + t3), constant(ONE_THIRD))
     series = rdbp(wrap16(sixth + t2), 1)
-    eighth = constant(1895147668)
-    result = np.clip(eighth + high_mul(eighth, wrap16(t + series)), -ONE - 1, ONE)
+    eighth = constant(EXP_OF_MINUS_EIGHTH)
+    result = saturate16(eighth + high_mul(eighth, wrap16(t + series)))
     rest = wrap16(modulo - x)
-    for exponent, raw32 in zip(range(-2, integer_bits), EXP_CONSTANTS, strict=False):
+    for exponent, raw32 in zip(range(-2, integer_bits), EXP_OF_MINUS_POWERS, strict=False):
         result = np.where(rest >> (fraction_bits + exponent) & 1, high_mul(result, constant(raw32)), result)
     if integer_bits > 5:
         result = np.where(x < -(1 << (20 - integer_bits)), 0, result)
@@ -60,7 +58,7 @@ def exp_on_negative_values(x: np.ndarray, integer_bits: int) -> np.ndarray:
 
 def _reciprocal(half_denominator: np.ndarray) -> np.ndarray:
     """(33) 1 / (2 half_denominator) with two integer bits: three Newton steps from 48/17 - 32/17 d."""
-    y = wrap16(constant(1515870810) + high_mul(half_denominator, constant(-1010580540)))
+    y = wrap16(constant(FORTY_EIGHT_SEVENTEENTHS) + high_mul(half_denominator, constant(MINUS_THIRTY_TWO_SEVENTEENTHS)))
     for _ in range(3):
         rest = wrap16((1 << 13) - high_mul(half_denominator, y))
         y = wrap16(y + saturating_shift(high_mul(y, rest), 2))

@@ -10,6 +10,16 @@ import numpy as np
 
 from qcompare.manual.rounding import rdbp, srdhm
 
+EXP_OF_MINUS_POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
+"""exp(-2^e) with no integer bits, for e from -2 to 4."""
+
+EXP_OF_MINUS_EIGHTH = 1895147668
+ONE_THIRD = 715827883
+"""With no integer bits."""
+
+FORTY_EIGHT_SEVENTEENTHS, MINUS_THIRTY_TWO_SEVENTEENTHS = 1515870810, -1010580540
+"""With two integer bits: where the Newton steps of 1 / d start."""
+
 
 def leading_zeros32(x: np.ndarray) -> np.ndarray:
     """Zero bits above the highest one bit of a 32-bit number; x >= 1."""
@@ -21,10 +31,6 @@ def multiply_power_of_two(x: np.ndarray, exponent: int) -> np.ndarray:
     if exponent < 0:
         return rdbp(x, -exponent)
     return np.clip(np.asarray(x, np.int64) << exponent, -(1 << 31), (1 << 31) - 1)
-
-
-EXP_CONSTANTS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
-"""exp(-2^e) * 2^31 for e from -2 to 4."""
 
 
 def exp_on_negative_values(x: np.ndarray, integer_bits: int) -> np.ndarray:
@@ -40,10 +46,10 @@ def exp_on_negative_values(x: np.ndarray, integer_bits: int) -> np.ndarray:
     t = multiply_power_of_two(modulo, integer_bits) + (1 << 28)
     t2 = srdhm(t, t)
     t3, t4 = srdhm(t2, t), srdhm(t2, t2)
-    series = multiply_power_of_two(srdhm(multiply_power_of_two(t4, -2) + t3, 715827883) + t2, -1)
-    result = 1895147668 + srdhm(t + series, 1895147668)
+    series = multiply_power_of_two(srdhm(multiply_power_of_two(t4, -2) + t3, ONE_THIRD) + t2, -1)
+    result = EXP_OF_MINUS_EIGHTH + srdhm(t + series, EXP_OF_MINUS_EIGHTH)
     rest = modulo - x
-    for exponent, constant in zip(range(-2, integer_bits), EXP_CONSTANTS, strict=False):
+    for exponent, constant in zip(range(-2, integer_bits), EXP_OF_MINUS_POWERS, strict=False):
         result = np.where(rest >> (fraction_bits + exponent) & 1, srdhm(result, constant), result)
     return np.where(x == 0, (1 << 31) - 1, result)
 
@@ -51,7 +57,7 @@ def exp_on_negative_values(x: np.ndarray, integer_bits: int) -> np.ndarray:
 def reciprocal_of_one_plus(x: np.ndarray) -> np.ndarray:
     """(33) 2 / (1 + x) for x in [0, 1) of 0.31 fixed point, with two integer bits: three Newton steps."""
     half_denominator = (np.asarray(x, np.int64) + (1 << 31)) >> 1
-    y = 1515870810 + srdhm(half_denominator, -1010580540)
+    y = FORTY_EIGHT_SEVENTEENTHS + srdhm(half_denominator, MINUS_THIRTY_TWO_SEVENTEENTHS)
     for _ in range(3):
         y = y + multiply_power_of_two(srdhm(y, (1 << 29) - srdhm(half_denominator, y)), 2)
     return y

@@ -12,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 
 from qcompare.manual.affine import dequantize
+from qcompare.manual.blocks import in_blocks
 from qcompare.manual.call import Call, NotCoveredError
 from qcompare.manual.rounding import round_half_away
 
-Rounding = Callable[[np.ndarray], np.ndarray]
+OnGrids = Callable[[np.ndarray], np.ndarray]
 """float32 [runs, n] -> float32 of equal shape: each run on its own 8-bit grid."""
 
 
@@ -56,12 +57,10 @@ def asymmetric_even(x: np.ndarray) -> np.ndarray:
 
 def _nearest(x: np.ndarray) -> np.ndarray:
     """Halves away from zero; in whole groups of 8 by adding a half in float32 and truncating."""
-    body = x.shape[-1] // 8 * 8
-    halves = np.copysign(np.float32(0.5), x[..., :body])
-    return np.concatenate([np.trunc(x[..., :body] + halves), round_half_away(x[..., body:])], axis=-1)
+    return in_blocks(8, lambda v: np.trunc(v + np.copysign(np.float32(0.5), v)), round_half_away, x)
 
 
-def rounded(call: Call, data: int, weights: Collection[int], run: int, rounding: Rounding) -> Call:
+def rounded(call: Call, data: int, weights: Collection[int], run: int, rounding: OnGrids) -> Call:
     """The call with its float input on an 8-bit grid and its int8 weights as floats. Raises NotCoveredError.
 
     data, weights: the positions of the input and of the weights.

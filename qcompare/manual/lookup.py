@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from qcompare.manual.rounding import round_half_away
+from qcompare.manual.rounding import round_half_away, saturate16, wrap16
 
 STEPS = 512
 
@@ -38,7 +38,7 @@ def table16(
     interpolated = round_half_away((after + round_half_away(here)) / dtype(2))
     bias = round_half_away((interpolated - round_half_away(middle)) / dtype(2))
     samples = np.append(round_half_away(here) - bias, round_half_away(f(np.array([high], dtype)) * inverse))
-    return np.clip(samples, -32768, 32767).astype(np.int64)
+    return saturate16(samples).astype(np.int64)
 
 
 def look_up16(x: np.ndarray, table: np.ndarray) -> np.ndarray:
@@ -50,8 +50,3 @@ def look_up16(x: np.ndarray, table: np.ndarray) -> np.ndarray:
     base = table[index]
     slope = wrap16(table[index + 1] - base)
     return wrap16(base + ((slope * offset + 64) >> 7))
-
-
-def wrap16(x: np.ndarray) -> np.ndarray:
-    """int64 reduced to the int16 of equal lower bits, as int64."""
-    return x.astype(np.int16).astype(np.int64)

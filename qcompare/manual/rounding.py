@@ -12,8 +12,8 @@ import numpy as np
 
 Integers = np.ndarray | int
 
-Requantize = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(accumulator int64, real multiplier float64 or float32, broadcastable) -> int64: a named requantization rule."""
+Multiply = Callable[[np.ndarray, np.ndarray | np.floating | float], np.ndarray]
+"""(accumulators int64, real multiplier, broadcastable) -> int64, a new array: one of (10) to (14) and (92)."""
 
 
 def round_half_away(x: np.ndarray | np.floating) -> np.ndarray:
@@ -46,7 +46,17 @@ def wrap32(x: np.ndarray) -> np.ndarray:
     return np.asarray(x, np.int64).astype(np.int32).astype(np.int64)
 
 
-def quantize_multiplier(real: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+def saturate16(x: np.ndarray) -> np.ndarray:
+    """Clamped to the range of int16, in the dtype that it has."""
+    return np.clip(x, -(1 << 15), (1 << 15) - 1)
+
+
+def wrap16(x: np.ndarray) -> np.ndarray:
+    """int64 reduced to the int16 of equal lower bits, as int64."""
+    return x.astype(np.int16).astype(np.int64)
+
+
+def quantize_multiplier(real: np.ndarray | np.floating | float) -> tuple[np.ndarray, np.ndarray]:
     """(6) A real multiplier as (m, s), real ~ m * 2^(s - 31), 2^30 <= m < 2^31: TFLite `QuantizeMultiplier`.
 
     real: float64, non-negative. Returns int64 arrays of its shape; zero, and what is under 2^-32, give (0, 0).
@@ -125,26 +135,32 @@ def multiply_m64(x: np.ndarray, m: Integers, s: Integers) -> np.ndarray:
     return wrap32(shift_half_up(np.asarray(x, np.int64) * reduced, 15 - np.asarray(s, np.int64)))
 
 
-def double(accumulator: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
+def double(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
     """(10) after (6)."""
-    return multiply_double(accumulator, *quantize_multiplier(multiplier))
+    return multiply_double(accumulators, *quantize_multiplier(multiplier))
 
 
-def up(accumulator: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
+def up(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
     """(11) after (6)."""
-    return multiply_up(accumulator, *quantize_multiplier(multiplier))
+    return multiply_up(accumulators, *quantize_multiplier(multiplier))
 
 
-def m64(accumulator: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
+def m64(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
     """(12) after (6)."""
-    return multiply_m64(accumulator, *quantize_multiplier(multiplier))
+    return multiply_m64(accumulators, *quantize_multiplier(multiplier))
 
 
-def f64(accumulator: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
+def f64(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
     """(13) F64: the product in float64, halves away from zero: TFLite's reference per-channel kernels."""
-    return round_half_away(accumulator * np.asarray(multiplier, np.float64)).astype(np.int64)
+    return round_half_away(accumulators * np.asarray(multiplier, np.float64)).astype(np.int64)
 
 
-def rne32(accumulator: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
+def rne32(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
     """(14) RNE32: the product in float32, halves to even: XNNPACK's `fp32` requantization."""
-    return np.rint(np.asarray(accumulator).astype(np.float32) * np.asarray(multiplier, np.float32)).astype(np.int64)
+    return np.rint(np.asarray(accumulators).astype(np.float32) * np.asarray(multiplier, np.float32)).astype(np.int64)
+
+
+def q8(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
+    """(92) Q8: by a multiplier of 8 fraction bits, halves up: XNNPACK's int8 conversions and LEAKY_RELU."""
+    steps = np.rint(np.float32(256) * np.asarray(multiplier, np.float32)).astype(np.int64)
+    return shift_half_up(np.asarray(accumulators, np.int64) * steps, 8)

@@ -19,8 +19,10 @@ from qcompare.core.graph import model_of
 from qcompare.core.grid import Grid
 from qcompare.core.tap import Tap
 from qcompare.manual import executor
-from qcompare.manual.arithmetic import RULES
 from qcompare.manual.exact import EXACT32
+from qcompare.manual.rule import Precision, Requantization, Rounding
+from qcompare.manual.rules import RULES
+from qcompare.manual.variant import of
 from qcompare.models.ops import GATE_MATRICES, GATES, LOGISTIC_RANGE, TANH_RANGE, Place, activated
 from qcompare.models.values import divided, flattened, joined, unstacked
 from qcompare.tflite.builder import Builder
@@ -206,7 +208,7 @@ class ExactOps:
             role = self.place.role_before(name, activation)
             grid = self.grid(role)
             multiplier = self._multiplier(x.grid, constant.scale, grid)
-            scaled = tf.cast(REQUANTIZE[self._rule("FULLY_CONNECTED")](exact, multiplier), tf.float32)
+            scaled = tf.cast(REQUANTIZE[self._rule().rounding](exact, multiplier), tf.float32)
             low, high = bounds(grid, activation)
             value = replaced(
                 tf.clip_by_value(real * tf.cast(multiplier, tf.float32), low, high),
@@ -214,15 +216,18 @@ class ExactOps:
             )
         return activated(self, name, self._seen(role, Integers(tensor=value, grid=grid)), activation)
 
-    def _rule(self, operator: str) -> str:
-        return str(getattr(RULES[operator, "int8"], self.kernels))
+    def _rule(self) -> Requantization:
+        """Of FULLY_CONNECTED."""
+        rule = RULES["FULLY_CONNECTED", of("int8")].rule(self.kernels)
+        assert isinstance(rule, Requantization)
+        return rule
 
     def _multiplier(self, x: Grid, weight: tf.Tensor, y: Grid) -> tf.Tensor:
         """(27), (28), (29). Quotients are formed in float64: the graph's optimizer multiplies by reciprocals."""
-        rule, x64, y64 = self._rule("FULLY_CONNECTED"), tf.constant(x.lsb, tf.float64), np.float64(y.lsb)
-        if rule == "RNE32":
+        precision, x64, y64 = self._rule().multiplier, tf.constant(x.lsb, tf.float64), np.float64(y.lsb)
+        if precision is Precision.FLOAT32:
             return tf.cast(tf.cast(x.lsb * weight, tf.float64) / y64, tf.float32)
-        if rule == "UP" and weight.shape[0] == 1:
+        if precision is Precision.MIXED and weight.shape[0] == 1:
             return tf.cast(x.lsb * weight, tf.float64) / y64
         return x64 * tf.cast(weight, tf.float64) / y64
 
@@ -317,9 +322,9 @@ class ExactOps:
 
 
 REQUANTIZE = {
-    "DOUBLE": fixed_point.double,
-    "F64": fixed_point.f64,
-    "RNE32": fixed_point.rne32,
-    "UP": fixed_point.up,
+    Rounding.DOUBLE: fixed_point.double,
+    Rounding.F64: fixed_point.f64,
+    Rounding.RNE32: fixed_point.rne32,
+    Rounding.UP: fixed_point.up,
 }
-"""Rules of FULLY_CONNECTED."""
+"""Roundings of FULLY_CONNECTED."""

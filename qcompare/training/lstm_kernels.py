@@ -13,9 +13,11 @@ from typing import final
 import numpy as np
 import tensorflow as tf
 
-from qcompare.manual.arithmetic import RULES
-from qcompare.manual.ops.lstm import gemmlowp_tables, interpolated_tables
+from qcompare.core import lstm
+from qcompare.manual.ops.lstm import INTERPOLATED, gemmlowp_tables, interpolated_tables
 from qcompare.manual.rounding import quantize_multiplier
+from qcompare.manual.rules import RULES
+from qcompare.manual.variant import of
 from qcompare.models.ops import CELL_CLIP
 from qcompare.training import fixed_point
 from qcompare.training.gradients import Gradient, Gradients
@@ -168,14 +170,12 @@ def _scaled(x: tf.Tensor, multiplier: tuple[int, int] | tuple[np.ndarray, np.nda
 
 def lstm_kernels(kernels: str, cell_range: np.ndarray) -> LSTMKernels:
     """What a kernel set prepares for a cell in the range [min, max], float32, a power of two."""
-    return _prepared(
-        str(getattr(RULES["UNIDIRECTIONAL_SEQUENCE_LSTM", "int8"], kernels)), int(np.frexp(-cell_range[0])[1]) - 16
-    )
+    micro = RULES[lstm.OPERATOR, of("int8")].rule(kernels) == INTERPOLATED
+    return _prepared(micro, int(np.frexp(-cell_range[0])[1]) - 16)
 
 
 @lru_cache(maxsize=64)
-def _prepared(rule: str, log2: int) -> LSTMKernels:
-    micro = rule == "INTERPOLATED"
+def _prepared(micro: bool, log2: int) -> LSTMKernels:
     sigmoid, tanh, cell_tanh = (interpolated_tables if micro else gemmlowp_tables)(log2)
     return LSTMKernels(
         log2=log2,

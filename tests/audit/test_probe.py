@@ -17,6 +17,8 @@ from qcompare.core.graph import model_of
 from qcompare.engines import litert as interpreter
 from qcompare.engines.runtimes import RUNTIMES
 from qcompare.manual import arithmetic
+from qcompare.manual.rule import Precision, Rounding
+from qcompare.manual.variant import of
 from qcompare.tflite.schema import write
 
 LISTED = {
@@ -46,14 +48,14 @@ def test_fully_connected_follows_another_rule_in_each_kernel_set(granularity):
     found = {kernels: examined(case, kernels) for kernels in RUNTIMES}
     assert {kernels: outcome.fitting for kernels, outcome in found.items()} == {
         "reference": ("F64",),
-        "optimized": ("UP",),
+        "optimized": ("UP(mixed)",),
         "xnnpack": ("RNE32",),
         "micro": ("DOUBLE",),
     }
     for outcome in found.values():
         assert outcome.sound
         assert outcome.values > 1000
-        assert set(outcome.apart) >= {"F64", "UP", "RNE32", "DOUBLE"} - set(outcome.fitting)
+        assert set(outcome.apart) >= {"F64", "UP(mixed)", "RNE32", "DOUBLE"} - set(outcome.fitting)
         assert min(outcome.apart.values()) >= 1
 
 
@@ -84,20 +86,20 @@ def test_specimens_are_always_the_same():
 
 
 def test_a_table_that_names_a_wrong_rule_is_found_out(monkeypatch):
-    key = ("MUL", "int8")
+    key = ("MUL", of("int8"))
     rules = dict(arithmetic.RULES)
-    rules[key] = replace(rules[key], reference="RNE32")
+    rules[key] = replace(rules[key], reference=Rounding.RNE32.by(Precision.FLOAT32))
     monkeypatch.setattr(arithmetic, "RULES", MappingProxyType(rules))
     outcome = examined(case_of("MUL"), "reference")
     assert outcome.expected == "RNE32"
-    assert outcome.fitting == ("DOUBLE",)
+    assert outcome.fitting == ("DOUBLE(f32)",)
     assert not outcome.sound
-    assert "DOUBLE fits, the manual engine follows RNE32" in complaint(outcome)
+    assert "DOUBLE(f32) fits, the manual engine follows RNE32" in complaint(outcome)
 
 
 def test_the_smallest_counterexample_when_no_rule_fits(monkeypatch):
     mul = arithmetic.OPS["MUL"]
-    wrong = {name: rule for name, rule in mul.rules.items() if name == "RNE32"}
+    wrong = {rule: compute for rule, compute in mul.rules.items() if rule.name == "RNE32"}
     monkeypatch.setattr(module, "OPS", {**arithmetic.OPS, "MUL": replace(mul, rules=wrong)})
     case = case_of("MUL")
     found = specimens(case)

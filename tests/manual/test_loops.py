@@ -13,9 +13,10 @@ import pytest
 from qcompare.core.graph import Graph, Model, model_of
 from qcompare.data.inputs import random_inputs
 from qcompare.engines.runtimes import RUNTIMES
-from qcompare.manual.arithmetic import ARITHMETICS, KERNEL_SETS
+from qcompare.manual.arithmetic import ARITHMETICS
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import rule_for, run, run_operator
+from qcompare.manual.rules import KERNEL_SETS
 from qcompare.tflite.schema import read, write
 from tests.audit.one_op import Builder, run_runtime
 from tests.loops import counter, recurrent, shift_register

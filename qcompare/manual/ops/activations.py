@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from qcompare.manual import c_library, gemmlowp16, gemmlowp32
-from qcompare.manual.call import Call, Compute, Op, Outputs, main_dtype
+from qcompare.manual import c_library, gemmlowp16, gemmlowp32, variant
+from qcompare.manual.call import Call, Compute, Op, Outputs, of_main_input, requantizations
+from qcompare.manual.pipeline import AddZeroPoint, Clamp, Ending, Requantize, clamp_to, through
 from qcompare.manual.power_of_two import checked_log2
-from qcompare.manual.rounding import double, multiply_double, quantize_multiplier, rdbp, round_half_away, saturate
+from qcompare.manual.rounding import multiply_double, quantize_multiplier, rdbp, round_half_away, saturate
+from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding, Rule
 from qcompare.manual.sigmoid16 import scaling, table_logistic, table_tanh
 from qcompare.manual.tables import arguments, look_up
+from qcompare.manual.variant import Path, Variant
 
 
 def logistic(x: np.ndarray) -> np.ndarray:
@@ -59,6 +62,10 @@ class Scaling:
     y_scale: np.float32
     y_zero_point: int
 
+    @property
+    def ending(self) -> Ending:
+        return AddZeroPoint(self.y_zero_point), Clamp(-128, 127, np.dtype(np.int8))
+
     def centred(self) -> np.ndarray:
         """Every int8 less the zero point, int64, in the order of a table."""
         return arguments(np.int8) - self.x_zero_point
@@ -72,7 +79,7 @@ class Scaling:
 def table_away(name: str, scaling: Scaling) -> np.ndarray:
     """(36) round_half_away(f(s (q - z)) * (1 / s_out)) + z_out in float32: TFLite `LUTPopulateInt8`."""
     values = (_tanh32 if name == "TANH" else _logistic32)(scaling.reals())
-    return saturate(round_half_away(values * (np.float32(1) / scaling.y_scale)) + scaling.y_zero_point, np.int8)
+    return through(round_half_away(values * (np.float32(1) / scaling.y_scale)), *scaling.ending)
 
 
 @lru_cache(maxsize=256)
@@ -136,63 +143,58 @@ def _shifts(name: str) -> tuple[int, ...]:
     return (0, 1) if name == "TANH" else (0,)
 
 
-def _variant(call: Call) -> str:
-    """int8, int16, or int16-pot for an input scale on the path for powers of two."""
-    dtype = main_dtype(call)
-    if dtype != "int16":
-        return dtype
+def _variant(call: Call) -> Variant:
+    """The dtype, and whether an int16 input's scale is on the path for powers of two."""
+    main = of_main_input(call)
+    if main != variant.of(np.int16):
+        return main
     log2, exact = checked_log2(call.input(0).tensor.scale)
-    return "int16-pot" if exact and log2 + 12 in _shifts(call.operator.name) else "int16"
+    return variant.of(np.int16, path=Path.POWER_OF_TWO) if exact and log2 + 12 in _shifts(call.operator.name) else main
+
+
+UPPER = {"RELU": np.inf, "RELU6": 6.0}
+"""The largest real number that each lets through."""
 
 
 @lru_cache(maxsize=256)
-def _relu_table(
-    dtype: str, multiplier: np.float64, zero_point: int, y_zero_point: int, low: int, high: int
-) -> np.ndarray:
-    scaled = double(arguments(np.dtype(dtype)) - zero_point, np.asarray(multiplier)) + y_zero_point
-    return np.clip(scaled, low, high).astype(dtype)
+def _relu_table(rule: Requantization, multiplier: float, zero_point: int, ending: Ending) -> np.ndarray:
+    centred = arguments(ending[1].dtype) - zero_point
+    return through(centred, Requantize(rule, multiplier), *ending)
 
 
-def _upper(call: Call) -> float:
-    return 6.0 if call.operator.name == "RELU6" else np.inf
-
-
-def _relu(call: Call, multiplier: np.float64) -> Outputs:
+def _relu(call: Call, rule: Requantization) -> Outputs:
+    """(29) by s_in / s_out, within (17)."""
     x, y = call.input(0), call.outputs[0]
-    limits = np.iinfo(y.dtype)
-    low, high = max(limits.min, y.zero_point), limits.max
-    if np.isfinite(_upper(call)):
-        high = min(high, y.zero_point + int(round_half_away(np.float32(_upper(call)) / y.scale)))
-    table = _relu_table(y.dtype.name, multiplier, x.tensor.zero_point, y.zero_point, low, high)
-    return [look_up(table, x.value)]
-
-
-def _relu_double(call: Call) -> Outputs:
-    """(29) DOUBLE with f32(s_in / s_out), within (17): TFLite `QuantizedReluX` (kernels/activations.cc)."""
-    return _relu(call, np.float64(call.input(0).tensor.scale / call.outputs[0].scale))
-
-
-def _relu_double_64(call: Call) -> Outputs:
-    """(29) DOUBLE with f64(s_in) / f64(s_out): TFLite Micro `CalculateReluOpData` (activations_common.cc)."""
-    return _relu(call, np.float64(call.input(0).tensor.scale) / np.float64(call.outputs[0].scale))
+    multiplier = float(rule.multiplier.ratio((x.tensor.scale,), y.scale))
+    ending = AddZeroPoint(y.zero_point), clamp_to(y, 0.0, UPPER[call.operator.name])
+    return [look_up(_relu_table(rule, multiplier, x.tensor.zero_point, ending), x.value)]
 
 
 def _relu_clamp(call: Call) -> Outputs:
     """(103) Between the input's own zero and six, the output's scale ignored: TFLite Micro `Relu6Quantized`."""
     x = call.input(0)
-    six = x.tensor.zero_point + int(round_half_away(np.float32(_upper(call)) / x.tensor.scale))
-    return [np.clip(x.value, x.tensor.zero_point, min(six, np.iinfo(x.value.dtype).max))]
+    return [clamp_to(x.tensor, 0.0, UPPER[call.operator.name])(x.value)]
 
 
-_FUNCTION_RULES = {
-    "FIXED16": _fixed,
-    "FIXED32": _by_table(table_fixed),
-    "INTERPOLATED": _interpolated,
-    "TABLE": _by_table(table_away),
-    "TABLE_EVEN": _by_table(table_even),
+_FUNCTION_RULES: Mapping[Rule, Compute] = {
+    Method("FIXED16"): _fixed,
+    Method("FIXED32"): _by_table(table_fixed),
+    Method("INTERPOLATED"): _interpolated,
+    Method("TABLE"): _by_table(table_away),
+    Method("TABLE", Halves.EVEN): _by_table(table_even),
 }
 
+# TFLite `QuantizedReluX` (kernels/activations.cc).
+_RELU_RULES = requantizations(_relu, Rounding.DOUBLE.by(Precision.FLOAT32))
+
 LOGISTIC = Op(real=_real_logistic, rules=_FUNCTION_RULES, variant=_variant)
-RELU = Op(real=_real_relu, rules={"DOUBLE": _relu_double, "DOUBLE_64": _relu_double_64})
-RELU6 = Op(real=_real_relu6, rules={"DOUBLE": _relu_double, "CLAMP": _relu_clamp})
+RELU = Op(
+    real=_real_relu,
+    rules={
+        **_RELU_RULES,
+        # TFLite Micro `CalculateReluOpData` (activations_common.cc).
+        **requantizations(_relu, Rounding.DOUBLE.by(Precision.FLOAT64)),
+    },
+)
+RELU6 = Op(real=_real_relu6, rules={**_RELU_RULES, Method("CLAMP"): _relu_clamp})
 TANH = Op(real=_real_tanh, rules=_FUNCTION_RULES, variant=_variant)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from qcompare.core.grid import Grid
-from qcompare.manual.call import Call, NotCoveredError, Op, Operand, Outputs, align
+from qcompare.manual import variant
+from qcompare.manual.call import Call, NotCoveredError, Op, Operand, Outputs, align, requantizations
 from qcompare.manual.exact import matmul
-from qcompare.manual.hybrid import Rounding, asymmetric, asymmetric_even, rounded, symmetric
-from qcompare.manual.rounding import double, m64, rne32, saturate
+from qcompare.manual.hybrid import OnGrids, asymmetric, asymmetric_even, rounded, symmetric
+from qcompare.manual.pipeline import requantized
+from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding
+from qcompare.manual.variant import Variant
 
 M64_LIMIT = 1 << 14
 """From here on M64 (12) would shift by a negative number, which C leaves undefined."""
@@ -36,52 +39,24 @@ def _products(call: Call) -> np.ndarray:
     return matmul(left, right, *zero_points)
 
 
-def _finish(call: Call, scaled: np.ndarray) -> Outputs:
-    output = call.outputs[0]
-    return [saturate(scaled + output.zero_point, output.dtype)]
+def _scale(call: Call, position: int, precision: Precision) -> np.floating:
+    """The scale of an input in (67) and (68).
+
+    Of an operand quantized per channel TFLite takes it for zero, and so every result; TFLite Micro takes the first.
+    """
+    if precision is Precision.FLOAT64:
+        return np.float32(_grid(call, position).scale[0])
+    operand = call.input(position)
+    return np.float32(0) if precision is Precision.MIXED and _per_channel(operand) else operand.tensor.scale
 
 
-def _multiplier32(call: Call) -> np.ndarray:
-    """f64(f32(s_x * s_y)) / f64(s_out): TFLite `GetQuantizedConvolutionMultipler` without a bias."""
-    return np.asarray(float(_scale(call.input(0)) * _scale(call.input(1))) / float(call.outputs[0].scale))
-
-
-def _multiplier64(call: Call) -> np.ndarray:
-    """f64(s_x) * f64(s_y) / f64(s_out): TFLite Micro, which takes the first scale of an operand per channel for all."""
-    x, y = (_grid(call, position).scale[0] for position in (0, 1))
-    return np.asarray(float(x) * float(y) / float(call.outputs[0].scale))
-
-
-def _double(call: Call) -> Outputs:
-    """(67) DOUBLE; the product of the scales in float32."""
-    return _finish(call, double(_products(call), _multiplier32(call)))
-
-
-def _double64(call: Call) -> Outputs:
-    """(67) DOUBLE; the product of the scales in float64."""
-    return _finish(call, double(_products(call), _multiplier64(call)))
-
-
-def _m64(call: Call) -> Outputs:
-    """(67) M64; the product of the scales in float32."""
-    return _by_m64(call, _multiplier32(call))
-
-
-def _m64_64(call: Call) -> Outputs:
-    """(67) M64; the product of the scales in float64."""
-    return _by_m64(call, _multiplier64(call))
-
-
-def _by_m64(call: Call, multiplier: np.ndarray) -> Outputs:
-    if multiplier >= M64_LIMIT:
+def _compute(call: Call, rule: Requantization) -> Outputs:
+    """(67), (68)"""
+    factors = _scale(call, 0, rule.multiplier), _scale(call, 1, rule.multiplier)
+    multiplier = rule.multiplier.ratio(factors, call.outputs[0].scale)
+    if rule.rounding is Rounding.M64 and multiplier >= M64_LIMIT:
         raise NotCoveredError(call.operator, f"a multiplier of {M64_LIMIT} or more is")
-    return _finish(call, m64(_products(call), multiplier))
-
-
-def _rne32(call: Call) -> Outputs:
-    """(68) RNE32 with f32(s_x * s_y / s_out)."""
-    multiplier = call.input(0).tensor.scale * call.input(1).tensor.scale / call.outputs[0].scale
-    return _finish(call, rne32(_products(call), np.asarray(multiplier)))
+    return [requantized(call, _products(call), rule, multiplier)]
 
 
 def _dynamic(call: Call) -> Outputs:
@@ -98,17 +73,16 @@ def _dynamic_even(call: Call) -> Outputs:
     return _by_rows(call, asymmetric_even)
 
 
-def _by_rows(call: Call, rounding: Rounding) -> Outputs:
+def _by_rows(call: Call, rounding: OnGrids) -> Outputs:
     if call.option("adj_x"):
         raise NotCoveredError(call.operator, "a transposed float input by int8 is")
     return _real(rounded(call, 0, (1,), call.input(0).shape[-1], rounding))
 
 
-def _variant(call: Call) -> str:
-    """The dtypes of both inputs, one name for two equal floats."""
-    if call.input(0).tensor.dtype == call.input(1).tensor.dtype == np.float32:
-        return "float32"
-    return f"{call.input(0).tensor.dtype.name}-{call.input(1).tensor.dtype.name}"
+def _variant(call: Call) -> Variant:
+    """The dtypes of both inputs, one for two equal floats."""
+    left, right = (call.input(position).tensor.dtype for position in (0, 1))
+    return variant.of(left) if left == right == np.float32 else variant.of(left, right)
 
 
 def _delegated(call: Call) -> bool:
@@ -123,11 +97,6 @@ def _per_channel(operand: Operand) -> bool:
     return operand.tensor.grid is not None and operand.tensor.grid.per_channel
 
 
-def _scale(operand: Operand) -> np.float32:
-    """TFLite takes the scale of an operand quantized per channel for zero, and so every result for zero."""
-    return np.float32(0) if _per_channel(operand) else operand.tensor.scale
-
-
 def _grid(call: Call, position: int) -> Grid:
     grid = call.input(position).tensor.grid
     if grid is None:
@@ -138,13 +107,19 @@ def _grid(call: Call, position: int) -> Grid:
 BATCH_MATMUL = Op(
     real=_real,
     rules={
-        "DOUBLE": _double,
-        "DOUBLE_64": _double64,
-        "DYNAMIC": _dynamic,
-        "DYNAMIC_EVEN": _dynamic_even,
-        "M64": _m64,
-        "M64_64": _m64_64,
-        "RNE32": _rne32,
+        **requantizations(
+            _compute,
+            # TFLite `batch_matmul::Eval` (kernels/batch_matmul.cc).
+            Rounding.DOUBLE.by(Precision.MIXED),
+            Rounding.M64.by(Precision.MIXED),
+            # TFLite Micro (kernels/batch_matmul.cc).
+            Rounding.DOUBLE.by(Precision.FLOAT64),
+            Rounding.M64.by(Precision.FLOAT64),
+            # XNNPACK.
+            Rounding.RNE32.by(Precision.FLOAT32),
+        ),
+        Method("DYNAMIC"): _dynamic,
+        Method("DYNAMIC", Halves.EVEN): _dynamic_even,
     },
     variant=_variant,
     delegated=_delegated,

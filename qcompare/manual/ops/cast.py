@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from qcompare.manual.call import Call, NotCoveredError, Op, Outputs
-from qcompare.manual.ops.movement import axis_of
-from qcompare.manual.ops.quantize import conversion
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_conversion
+from qcompare.manual.ops.movement import COPY, axis_of
 
 
 def _cast(call: Call) -> Outputs:
@@ -28,9 +27,9 @@ def _arg(find: Callable[..., np.ndarray]) -> Op:
         axis = axis_of(int(call.parameter(1).reshape(-1)[0]), len(data.shape))
         return [find(data.value, axis=axis).astype(call.outputs[0].dtype)]
 
-    return Op(real=index, rules={"COPY": index})
+    return Op(real=index, rules={COPY: index})
 
 
 ARG_MAX = _arg(np.argmax)
 ARG_MIN = _arg(np.argmin)
-CAST = Op(real=_real_cast, rules={"COPY": _cast}, variant=conversion)
+CAST = Op(real=_real_cast, rules={COPY: _cast}, variant=of_conversion)

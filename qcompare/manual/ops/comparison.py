@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qcompare.manual.call import Call, Op, Outputs, align
+from qcompare.manual.rule import Method
 
 
 def _less(call: Call) -> Outputs:
@@ -10,4 +11,4 @@ def _less(call: Call) -> Outputs:
     return [a < b]
 
 
-LESS = Op(real=_less, rules={"COMPARE": _less})
+LESS = Op(real=_less, rules={Method("COMPARE"): _less})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.activation import activate, clamp, clamp_even
-from qcompare.manual.call import Call, NotCoveredError, Op, Operand, Outputs
+from qcompare.manual import variant
+from qcompare.manual.activation import activate
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_weights, requantizations
 from qcompare.manual.exact import float_for, largest
-from qcompare.manual.hybrid import Rounding, asymmetric, asymmetric_even, rounded, symmetric
+from qcompare.manual.hybrid import OnGrids, asymmetric, asymmetric_even, rounded, symmetric
 from qcompare.manual.ops.windows import Windows, padded, patches, taps, windows_of
-from qcompare.manual.rounding import Requantize, double, m64, rne32, up
+from qcompare.manual.pipeline import requantized
+from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding, Scale
+from qcompare.manual.variant import Variant
 
 PATCH_BYTES = 16 << 20
 """What the windows of the images convolved together may take."""
@@ -114,50 +117,19 @@ def _scales(call: Call) -> np.ndarray:
     return grid.scale
 
 
-def _multiplier64(call: Call) -> np.ndarray:
-    """(58) f64(s_in) * f64(s_w) / f64(s_out), [1] or [channels]: TFLite `PopulateConvolutionQuantizationParams`."""
-    return float(call.input(0).tensor.scale) * _scales(call).astype(np.float64) / float(call.outputs[0].scale)
+def _multiplier(call: Call, precision: Precision) -> Scale:
+    """(58) s_in s_w / s_out, [1] or [channels]."""
+    return precision.ratio((call.input(0).tensor.scale, _scales(call)), call.outputs[0].scale)
 
 
-def _requantized(call: Call, rule: Requantize) -> Outputs:
-    output = call.outputs[0]
-    scaled = rule(_accumulators(call), _multiplier64(call)) + output.zero_point
-    return [clamp(scaled, call, output).reshape(call.samples, *output.shape)]
-
-
-def _double(call: Call) -> Outputs:
-    return _requantized(call, double)
-
-
-def _m64(call: Call) -> Outputs:
-    return _requantized(call, m64)
-
-
-def _up(call: Call) -> Outputs:
-    """UP; a convolution in groups runs in the reference kernel."""
-    return _requantized(call, double if _groups(call) > 1 else up)
-
-
-def _up_by_eight(call: Call) -> Outputs:
-    """(59) UP for the channels in full runs of eight, DOUBLE for the rest: TFLite `optimized_ops::Quantize`."""
-    output = call.outputs[0]
-    accumulators = _accumulators(call)
-    multiplier = np.broadcast_to(_multiplier64(call), accumulators.shape[-1:])
-    body = accumulators.shape[-1] // 8 * 8
-    scaled = np.concatenate(
-        [up(accumulators[..., :body], multiplier[:body]), double(accumulators[..., body:], multiplier[body:])], axis=-1
-    )
-    return [clamp(scaled + output.zero_point, call, output).reshape(call.samples, *output.shape)]
-
-
-def _rne32(call: Call) -> Outputs:
-    """RNE32 with f32(s_in * s_w / s_out)."""
-    output = call.outputs[0]
-    multiplier = call.input(0).tensor.scale * _scales(call) / output.scale
-    if (multiplier >= 256).any():
+def _compute(call: Call, rule: Requantization) -> Outputs:
+    if rule.rounding is Rounding.UP and _groups(call) > 1:
+        # A convolution in groups runs in the reference kernel.
+        return _compute(call, Rounding.DOUBLE.by(Precision.FLOAT64))
+    multiplier = _multiplier(call, rule.multiplier)
+    if rule.rounding is Rounding.RNE32 and np.any(multiplier >= 256):
         raise NotCoveredError(call.operator, "a multiplier of 256 or more is")
-    scaled = rne32(_accumulators(call), multiplier) + output.zero_point
-    return [clamp_even(scaled, call, output).reshape(call.samples, *output.shape)]
+    return [requantized(call, _accumulators(call), rule, multiplier)]
 
 
 def _dynamic(call: Call) -> Outputs:
@@ -179,7 +151,7 @@ def _dynamic_even(call: Call) -> Outputs:
     return _real(_rounded(call, asymmetric_even))
 
 
-def _rounded(call: Call, rounding: Rounding) -> Call:
+def _rounded(call: Call, rounding: OnGrids) -> Call:
     return rounded(call, 0, (1,), int(np.prod(call.input(0).shape[1:])), rounding)
 
 
@@ -187,22 +159,15 @@ def _groups(call: Call) -> int:
     return 1 if _depthwise(call) else call.input(0).shape[3] // call.input(1).shape[3]
 
 
-def _variant(call: Call) -> str:
-    """The input's dtype, with the bias's for int16; floats by an integer filter are a variant of their own."""
-    data, weights, bias = call.input(0).tensor, call.input(1).tensor, call.optional(2)
-    if data.dtype == np.float32 and weights.dtype != np.float32:
-        return f"float32-{weights.dtype.name}"
+def _variant(call: Call) -> Variant:
+    """The input's dtype; in int16 with the bias's, and the accumulator's where a model has to declare it."""
+    data, bias = call.input(0).tensor, call.optional(2)
     if data.dtype != np.int16:
-        return data.dtype.name
-    stored = _bias_dtype(bias)
-    if stored == "int32" and not _depthwise(call) and call.option("quantized_bias_type") != "INT32":
-        # TFLite reads 64 bits an element whatever the tensor says; TFLite Micro goes by the tensor.
-        return "int16-int32-undeclared"
-    return f"int16-{stored}"
-
-
-def _bias_dtype(bias: Operand | None) -> str:
-    return "int64" if bias is None else bias.tensor.dtype.name
+        return of_weights(data, call.input(1).tensor)
+    stored = np.dtype(np.int64) if bias is None else bias.tensor.dtype
+    # TFLite reads 64 bits an element whatever the tensor says; TFLite Micro goes by the tensor.
+    declared = stored == np.int32 and not _depthwise(call) and call.option("quantized_bias_type") == "INT32"
+    return variant.of(np.int16, bias=stored, declared=np.int32 if declared else None)
 
 
 def _delegated(call: Call) -> bool:
@@ -213,19 +178,35 @@ def _delegated(call: Call) -> bool:
 CONV_2D = Op(
     real=_real,
     rules={
-        "DOUBLE": _double,
-        "DYNAMIC": _dynamic,
-        "DYNAMIC_EVEN": _dynamic_even,
-        "M64": _m64,
-        "RNE32": _rne32,
-        "UP": _up,
+        **requantizations(
+            _compute,
+            # TFLite and TFLite Micro `ConvPerChannel` (reference/integer_ops/conv.h).
+            Rounding.DOUBLE.by(Precision.FLOAT64),
+            Rounding.M64.by(Precision.FLOAT64),
+            # TFLite `optimized_integer_ops::ConvPerChannel` through ruy's x86 kernels.
+            Rounding.UP.by(Precision.FLOAT64),
+            # XNNPACK.
+            Rounding.RNE32.by(Precision.FLOAT32),
+        ),
+        Method("DYNAMIC"): _dynamic,
+        Method("DYNAMIC", Halves.EVEN): _dynamic_even,
     },
     variant=_variant,
     delegated=_delegated,
 )
 DEPTHWISE_CONV_2D = Op(
     real=_real,
-    rules={"DOUBLE": _double, "DYNAMIC": _dynamic, "M64": _m64, "RNE32": _rne32, "UP_BY_8": _up_by_eight},
+    rules={
+        **requantizations(
+            _compute,
+            Rounding.DOUBLE.by(Precision.FLOAT64),
+            Rounding.M64.by(Precision.FLOAT64),
+            # (59) TFLite `optimized_ops::Quantize`.
+            Rounding.UP.by(Precision.FLOAT64, blocks=8),
+            Rounding.RNE32.by(Precision.FLOAT32),
+        ),
+        Method("DYNAMIC"): _dynamic,
+    },
     variant=_variant,
     delegated=_delegated,
 )

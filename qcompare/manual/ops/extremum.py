@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from qcompare.manual.call import Call, Op, Outputs, align
-from qcompare.manual.ops.movement import require_equal_quantization
+from qcompare.manual.ops.movement import COPY, require_equal_quantization
 
 
 def _extremum(choose: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Op:
@@ -20,7 +20,7 @@ def _extremum(choose: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Op:
         require_equal_quantization(call)
         return real(call)
 
-    return Op(real=real, rules={"COPY": integers})
+    return Op(real=real, rules={COPY: integers})
 
 
 MAXIMUM = _extremum(np.maximum)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from qcompare.manual.activation import activate, clamp, clamp_even
-from qcompare.manual.call import Call, NotCoveredError, Op, Outputs
+from qcompare.manual import variant
+from qcompare.manual.activation import activate
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_weights, requantizations
 from qcompare.manual.exact import float_for, largest
 from qcompare.manual.hybrid import asymmetric, asymmetric_even, rounded, symmetric
-from qcompare.manual.rounding import double, f64, m64, rne32, up, wrap32
+from qcompare.manual.pipeline import requantized
+from qcompare.manual.rounding import wrap32
+from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding, Scale
+from qcompare.manual.variant import Variant
+
+DECLARED: Mapping[str, np.dtype] = {"INT32": np.dtype(np.int32), "INT64": np.dtype(np.int64)}
+"""The option `quantized_bias_type`: the dtype of the accumulator, and of the bias if there is one."""
 
 
 def _real(call: Call) -> Outputs:
@@ -50,86 +59,32 @@ def accumulators(call: Call) -> np.ndarray:
     sums = (rows.astype(float_) @ weights.T.astype(float_)).astype(np.int64)
     sums += offset
     bound = weights.shape[1] * largest(rows) * largest(weights) + int(np.abs(offset).max(initial=0))
-    if bound >= 1 << 31 and not variant(call).endswith("int64"):
+    if bound >= 1 << 31 and not variant_of(call).wide:
         sums = wrap32(sums)
     return sums.reshape(call.samples, -1, len(weights))
 
 
-def variant(call: Call) -> str:
-    """int8, or int16 with the accumulator's dtype: `int16-int32`, `int16-int64`, `int16-none` without a bias.
-
-    Floats by integer weights are a variant of their own.
-    """
-    x, bias = call.input(0).tensor.dtype.name, call.optional(2)
-    if x == "float32" and call.input(1).tensor.dtype != np.float32:
-        return f"float32-{call.input(1).tensor.dtype.name}"
-    if x != "int16":
-        return x
-    declared = call.option("quantized_bias_type", "FLOAT32")
+def variant_of(call: Call) -> Variant:
+    """The input's dtype; in int16 with the bias's and, unless that is int64, the accumulator's that is declared."""
+    x, bias = call.input(0).tensor, call.optional(2)
+    if x.dtype != np.int16:
+        return of_weights(x, call.input(1).tensor)
+    declared = DECLARED.get(call.option("quantized_bias_type", "FLOAT32"))
     if bias is None:
-        return f"int16-none-{declared.lower()}" if declared in ("INT32", "INT64") else "int16-none"
-    if bias.tensor.dtype == np.int32 and declared != "INT32":
-        return "int16-int32-undeclared"
-    return f"int16-{bias.tensor.dtype.name}"
+        return variant.of(np.int16, declared=declared)
+    stored = bias.tensor.dtype
+    return variant.of(np.int16, bias=stored, declared=declared if stored == declared == np.int32 else None)
 
 
-def _scales(call: Call) -> tuple[np.float32, np.ndarray, np.float32]:
-    parameters = call.input(1).tensor.grid
-    assert parameters is not None
-    return call.input(0).tensor.scale, parameters.scale, call.outputs[0].scale
+def multiplier(call: Call, precision: Precision) -> Scale:
+    """(26), (27), (28) s_x s_w / s_out, for each unit or one for all."""
+    grid = call.input(1).tensor.grid
+    assert grid is not None
+    return precision.ratio((call.input(0).tensor.scale, grid.scale), call.outputs[0].scale)
 
 
-def multiplier64(call: Call) -> np.ndarray:
-    """(26) f64(s_x) * f64(s_w) / f64(s_out), for each unit or one for all."""
-    x, weights, output = _scales(call)
-    return np.float64(x) * weights.astype(np.float64) / np.float64(output)
-
-
-def multiplier32(call: Call) -> np.ndarray:
-    """(27) As (26), per tensor with the product in float32: `GetQuantizedConvolutionMultipler` (kernel_util.cc)."""
-    x, weights, output = _scales(call)
-    if len(weights) > 1:
-        return multiplier64(call)
-    return (x * weights).astype(np.float64) / np.float64(output)
-
-
-def multiplier_xnnpack(call: Call) -> np.ndarray:
-    """(28) s_x * s_w / s_out in float32, from left to right: XNNPACK `create_fully_connected_nc_qx8_f32_qc4w`."""
-    x, weights, output = _scales(call)
-    return x * weights / output
-
-
-def _finish(call: Call, scaled: np.ndarray) -> Outputs:
-    output = call.outputs[0]
-    scaled += output.zero_point
-    return [clamp(scaled, call, output).reshape(call.samples, *output.shape)]
-
-
-def _f64(call: Call) -> Outputs:
-    """F64 with (26): TFLite `FullyConnected` with float scales (reference/integer_ops/fully_connected.h)."""
-    return _finish(call, f64(accumulators(call), multiplier64(call)))
-
-
-def _up(call: Call) -> Outputs:
-    """UP with (27): TFLite `optimized_integer_ops::FullyConnected` through ruy's x86 kernels."""
-    return _finish(call, up(accumulators(call), multiplier32(call)))
-
-
-def _double(call: Call) -> Outputs:
-    """DOUBLE with (26): TFLite Micro `FullyConnectedEval` (kernels/fully_connected.cc)."""
-    return _finish(call, double(accumulators(call), multiplier64(call)))
-
-
-def _m64(call: Call) -> Outputs:
-    """M64 with (26): TFLite Micro, int16 with an int64 accumulator."""
-    return _finish(call, m64(accumulators(call), multiplier64(call)))
-
-
-def _rne32(call: Call) -> Outputs:
-    """RNE32 with (28): XNNPACK qs8 and qc8w GEMM, `fp32` requantization."""
-    output = call.outputs[0]
-    scaled = rne32(accumulators(call), multiplier_xnnpack(call)) + output.zero_point
-    return [clamp_even(scaled, call, output).reshape(call.samples, *output.shape)]
+def _compute(call: Call, rule: Requantization) -> Outputs:
+    return [requantized(call, accumulators(call), rule, multiplier(call, rule.multiplier))]
 
 
 def _dynamic(call: Call) -> Outputs:
@@ -146,13 +101,20 @@ def _dynamic_even(call: Call) -> Outputs:
 FULLY_CONNECTED = Op(
     real=_real,
     rules={
-        "DOUBLE": _double,
-        "DYNAMIC": _dynamic,
-        "DYNAMIC_EVEN": _dynamic_even,
-        "F64": _f64,
-        "M64": _m64,
-        "RNE32": _rne32,
-        "UP": _up,
+        **requantizations(
+            _compute,
+            # TFLite `FullyConnected` with scales in float (reference/integer_ops/fully_connected.h).
+            Rounding.F64.by(Precision.FLOAT64),
+            # TFLite `optimized_integer_ops::FullyConnected` through ruy's x86 kernels.
+            Rounding.UP.by(Precision.MIXED),
+            # XNNPACK qs8 and qc8w GEMM (`create_fully_connected_nc_qx8_f32_qc4w`).
+            Rounding.RNE32.by(Precision.FLOAT32),
+            # TFLite Micro `FullyConnectedEval` (kernels/fully_connected.cc), and its int16 with 64-bit accumulators.
+            Rounding.DOUBLE.by(Precision.FLOAT64),
+            Rounding.M64.by(Precision.FLOAT64),
+        ),
+        Method("DYNAMIC"): _dynamic,
+        Method("DYNAMIC", Halves.EVEN): _dynamic_even,
     },
-    variant=variant,
+    variant=variant_of,
 )

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.call import Call, NotCoveredError, Op, Outputs
-from qcompare.manual.rounding import multiply_double, quantize_multiplier, saturate, shift_half_up
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, requantizations
+from qcompare.manual.pipeline import Requantize, saturating, through
+from qcompare.manual.rule import Precision, Requantization, Rounding, Scale
+
+XNNPACK = Rounding.Q8.by(Precision.FLOAT32)
+"""(72) `xnn_init_qs8_lrelu_scalar_params`."""
 
 
 def _alpha(call: Call) -> np.float32:
@@ -17,49 +21,42 @@ def _real(call: Call) -> Outputs:
     return [np.where(x > 0, x, x * x.dtype.type(_alpha(call)))]
 
 
-def _multiplied(call: Call, above: float, below: float) -> Outputs:
-    """(71) DOUBLE by one of two multipliers."""
-    data, output = call.input(0), call.outputs[0]
-    if below < 0:
+def _multipliers(call: Call, rule: Requantization) -> tuple[Scale, Scale]:
+    """Of what is above zero and of what is below."""
+    x, y, alpha = call.input(0).tensor.scale, call.outputs[0].scale, _alpha(call)
+    above = rule.multiplier.ratio((x,), y)
+    # XNNPACK multiplies the quotient by alpha, the others alpha by the input's scale.
+    return above, above * alpha if rule.rounding is Rounding.Q8 else rule.multiplier.ratio((x, alpha), y)
+
+
+def _compute(call: Call, rule: Requantization) -> Outputs:
+    """(71), (72) By one of two multipliers."""
+    data = call.input(0)
+    above, below = (float(multiplier) for multiplier in _multipliers(call, rule))
+    if rule.rounding is Rounding.DOUBLE and below < 0:
         raise NotCoveredError(call.operator, "a negative alpha is")
     x = data.value.astype(np.int64) - data.tensor.zero_point
-    y = np.where(
-        x >= 0, multiply_double(x, *quantize_multiplier(above)), multiply_double(x, *quantize_multiplier(below))
-    )
-    return [saturate(y + output.zero_point, output.dtype)]
-
-
-def _double(call: Call) -> Outputs:
-    """(71) with multipliers formed in float32: TFLite `LeakyReluPrepare`."""
-    data, output = call.input(0).tensor.scale, call.outputs[0].scale
-    return _multiplied(call, float(data / output), float(data * _alpha(call) / output))
-
-
-def _double64(call: Call) -> Outputs:
-    """(71) with multipliers formed in float64: TFLite Micro as built."""
-    data, output = float(call.input(0).tensor.scale), float(call.outputs[0].scale)
-    return _multiplied(call, data / output, data * float(_alpha(call)) / output)
-
-
-def _scales(call: Call) -> tuple[np.float32, np.float32]:
-    above = call.input(0).tensor.scale / call.outputs[0].scale
-    return above, above * _alpha(call)
-
-
-def _q8(call: Call) -> Outputs:
-    """(72) By one of two multipliers of 8 fraction bits, halves up: XNNPACK `xnn_init_qs8_lrelu_scalar_params`."""
-    data, output = call.input(0), call.outputs[0]
-    above, below = (int(np.rint(np.float32(256) * scale)) for scale in _scales(call))
-    x = data.value.astype(np.int64) - data.tensor.zero_point
-    return [saturate(shift_half_up(x * np.where(x > 0, above, below), 8) + output.zero_point, output.dtype)]
+    y = np.where(x >= 0, Requantize(rule, above)(x), Requantize(rule, below)(x))
+    return [through(y, *saturating(call.outputs[0]))]
 
 
 def _delegated(call: Call) -> bool:
     """The delegate takes int8 while both multipliers fit."""
     if call.input(0).tensor.dtype != np.int8:
         return False
-    above, below = _scales(call)
+    above, below = (float(multiplier) for multiplier in _multipliers(call, XNNPACK))
     return bool(2**-8 <= above <= 2**7 and -127.99609375 <= below <= 2**7 and abs(below) >= 2**-8)
 
 
-LEAKY_RELU = Op(real=_real, rules={"DOUBLE": _double, "DOUBLE_64": _double64, "Q8": _q8}, delegated=_delegated)
+LEAKY_RELU = Op(
+    real=_real,
+    rules=requantizations(
+        _compute,
+        # TFLite `LeakyReluPrepare`.
+        Rounding.DOUBLE.by(Precision.FLOAT32),
+        # TFLite Micro as built.
+        Rounding.DOUBLE.by(Precision.FLOAT64),
+        XNNPACK,
+    ),
+    delegated=_delegated,
+)

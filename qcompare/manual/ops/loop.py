@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from qcompare.core.grid import Grid
+from qcompare.manual import variant
 from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, Subgraph
 from qcompare.manual.ops.movement import sampled
+from qcompare.manual.rule import Method
+from qcompare.manual.variant import Path, Variant
 
 CONDITION, BODY = "cond_subgraph_index", "body_subgraph_index"
 """The options that name the two subgraphs."""
@@ -63,7 +66,7 @@ def _alike(a: Grid | None, b: Grid | None) -> bool:
     return np.array_equal(a.scale, b.scale) and np.array_equal(a.zero_point, b.zero_point)
 
 
-def _variant(call: Call) -> str:
+def _variant(call: Call) -> Variant:
     """Whether the body hands an input on, as it is, in a later place.
 
     LiteRT copies the body's outputs over its inputs one by one, so that such an input is overwritten before it is read.
@@ -71,7 +74,7 @@ def _variant(call: Call) -> str:
     body = call.subgraphs[BODY]
     places = {tensor.index: place for place, tensor in enumerate(body.inputs)}
     later = any(places.get(tensor.index, place) < place for place, tensor in enumerate(body.outputs))
-    return "input-handed-on-in-a-later-place" if later else "any"
+    return variant.of(path=Path.HANDED_ON if later else None)
 
 
-WHILE = Op(real=None, rules={"LOOP": _while}, variant=_variant)
+WHILE = Op(real=None, rules={Method("LOOP"): _while}, variant=_variant)

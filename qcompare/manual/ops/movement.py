@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.call import Call, Compute, NotCoveredError, Op, Operand, Outputs
+from qcompare.manual.call import Call, Compute, NotCoveredError, Op, Operand, Outputs, of_output
+from qcompare.manual.rule import Method
+
+COPY = Method("COPY")
 
 
 def moves(compute: Compute) -> Op:
@@ -17,12 +20,7 @@ def moves(compute: Compute) -> Op:
         require_equal_quantization(call)
         return compute(call)
 
-    return Op(real=compute, rules={"COPY": copy}, variant=output_dtype)
-
-
-def output_dtype(call: Call) -> str:
-    """The dtype name of the result: axes and shapes among the inputs say nothing about it."""
-    return call.outputs[0].dtype.name
+    return Op(real=compute, rules={COPY: copy}, variant=of_output)
 
 
 def require_equal_quantization(call: Call) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.call import Call, NotCoveredError, Op, Outputs
-from qcompare.manual.ops.movement import moves, output_dtype, require_equal_quantization, sampled
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_output
+from qcompare.manual.ops.movement import COPY, moves, require_equal_quantization, sampled
 
 
 def _widths(call: Call) -> list[tuple[int, int]]:
@@ -44,5 +44,5 @@ def _mirror(call: Call) -> Outputs:
     return [np.pad(value, widths, mode="symmetric")]
 
 
-PAD = Op(real=_real, rules={"COPY": _integers}, variant=output_dtype)
+PAD = Op(real=_real, rules={COPY: _integers}, variant=of_output)
 MIRROR_PAD = moves(_mirror)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.activation import activate, clamp, clamp_even
+from qcompare.manual.activation import activate
 from qcompare.manual.call import Call, NotCoveredError, Op, Outputs
 from qcompare.manual.ops.movement import require_equal_quantization
 from qcompare.manual.ops.windows import Windows, padded, taps, windows_of
+from qcompare.manual.pipeline import clamp_of
+from qcompare.manual.rule import Halves, Method
 
 
 def _images(call: Call) -> tuple[np.ndarray, Windows]:
@@ -65,7 +67,7 @@ def _average(call: Call) -> Outputs:
     total, count = _sum(images.astype(np.int32), windows), _counts(images, windows).astype(np.int32)
     # The zero point is not taken out: it is the stored integer that is rounded away from zero.
     mean = np.sign(total) * ((np.abs(total) + count // 2) // count)
-    return [clamp(_shaped(call, mean), call, call.outputs[0])]
+    return [clamp_of(call)(_shaped(call, mean))]
 
 
 def _integer_maximum(call: Call) -> np.ndarray:
@@ -75,11 +77,11 @@ def _integer_maximum(call: Call) -> np.ndarray:
 
 
 def _clamped(call: Call) -> Outputs:
-    return [clamp(_integer_maximum(call), call, call.outputs[0])]
+    return [clamp_of(call)(_integer_maximum(call))]
 
 
 def _clamped_even(call: Call) -> Outputs:
-    return [clamp_even(_integer_maximum(call), call, call.outputs[0])]
+    return [clamp_of(call, Halves.EVEN)(_integer_maximum(call))]
 
 
 def _delegated(call: Call) -> bool:
@@ -89,5 +91,9 @@ def _delegated(call: Call) -> bool:
     return call.input(0).tensor.dtype == np.int8 and strides[0] <= size[0] and strides[1] <= size[1]
 
 
-AVERAGE_POOL_2D = Op(real=_real_average, rules={"INTEGER_MEAN": _average})
-MAX_POOL_2D = Op(real=_real_maximum, rules={"CLAMP": _clamped, "CLAMP_EVEN": _clamped_even}, delegated=_delegated)
+AVERAGE_POOL_2D = Op(real=_real_average, rules={Method("INTEGER_MEAN"): _average})
+MAX_POOL_2D = Op(
+    real=_real_maximum,
+    rules={Method("CLAMP"): _clamped, Method("CLAMP", Halves.EVEN): _clamped_even},
+    delegated=_delegated,
+)

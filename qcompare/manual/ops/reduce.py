@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.call import Call, Op, Outputs
+from qcompare.manual.activation import NO_BOUNDS
+from qcompare.manual.call import Call, Op, Outputs, requantizations
 from qcompare.manual.ops.movement import axis_of
-from qcompare.manual.rounding import (
-    multiply_double,
-    multiply_up,
-    quantize_multiplier,
-    round_half_away,
-    saturate,
-    wrap32,
-)
+from qcompare.manual.pipeline import AddZeroPoint, Clamp, Requantize, clamp_to, requantized, saturating, through
+from qcompare.manual.rounding import multiply_double, quantize_multiplier, round_half_away, wrap32
+from qcompare.manual.rule import Method, Precision, Requantization, Rounding, Scale
 
 
 def _axes(call: Call) -> tuple[int, ...]:
@@ -41,42 +37,39 @@ def _real_sum(call: Call) -> Outputs:
     return [call.input(0).value.sum(axis=_axes(call)).reshape(-1, *call.outputs[0].shape)]
 
 
-def _multiplier(call: Call) -> tuple[np.ndarray, np.ndarray]:
-    return quantize_multiplier(float(call.input(0).tensor.scale) / float(call.outputs[0].scale))
+def _multiplier(call: Call, precision: Precision) -> Scale:
+    """s_in / s_out"""
+    return precision.ratio((call.input(0).tensor.scale,), call.outputs[0].scale)
 
 
 def _centred(call: Call) -> np.ndarray:
     return wrap32(_sums(call) - call.input(0).tensor.zero_point * _counted(call))
 
 
-def _double_sum(call: Call) -> Outputs:
-    """(60) One fixed-point multiplication of the centred sum."""
-    output = call.outputs[0]
-    return [saturate(multiply_double(_centred(call), *_multiplier(call)) + output.zero_point, output.dtype)]
+def _sum(call: Call, rule: Requantization) -> Outputs:
+    """(60) One multiplication of the centred sum."""
+    return [requantized(call, _centred(call), rule, _multiplier(call, rule.multiplier))]
 
 
 def _double_mean(call: Call) -> Outputs:
     """(61) As (60), the number of elements divided into the multiplier."""
-    output = call.outputs[0]
-    m, s = _multiplier(call)
+    m, s = quantize_multiplier(_multiplier(call, Precision.FLOAT64))
     count = _counted(call)
     shift = min(count.bit_length() - 1, 32, 31 + int(s))
     m = (m << shift) // count
-    return [saturate(multiply_double(_centred(call), m, s - shift) + output.zero_point, output.dtype)]
+    return [through(multiply_double(_centred(call), m, s - shift), *saturating(call.outputs[0]))]
 
 
-def _spatial_mean(call: Call) -> Outputs:
+def _spatial_mean(call: Call, rule: Requantization) -> Outputs:
     """(62) over height and width of four dimensions that are kept, else (61)."""
     data, output = call.input(0).tensor, call.outputs[0]
     if len(data.shape) != 4 or _axes(call) != (2, 3) or not call.option("keep_dims"):
         return _double_mean(call)
     half = np.float32(data.zero_point) * data.scale / output.scale
-    bias = output.zero_point - int(half + np.float32(0.5 if half > 0 else -0.5))
-    m, s = quantize_multiplier(float(data.scale / (np.float32(_counted(call)) * output.scale)))
-    total = _sums(call)
-    body = total.shape[-1] // 16 * 16
-    scaled = np.concatenate([multiply_up(total[..., :body], m, s), multiply_double(total[..., body:], m, s)], axis=-1)
-    return [saturate(scaled + bias, output.dtype)]
+    zero_point = output.zero_point - int(half + np.float32(0.5 if half > 0 else -0.5))
+    multiplier = data.scale / (np.float32(_counted(call)) * output.scale)
+    stages = Requantize(rule, multiplier), AddZeroPoint(zero_point), clamp_to(output, *NO_BOUNDS)
+    return [through(_sums(call), *stages)]
 
 
 def _bytes_sum(call: Call) -> Outputs:
@@ -87,8 +80,9 @@ def _bytes_sum(call: Call) -> Outputs:
     data, output = call.input(0), call.outputs[0]
     total = data.value.view(np.uint8).sum(axis=_axes(call), dtype=np.int64).reshape(-1, *output.shape)
     centred = wrap32(total - data.tensor.zero_point * _counted(call))
-    scaled = multiply_double(centred, *_multiplier(call)) + output.zero_point
-    return [saturate(scaled, np.uint8).view(np.int8)]
+    requantize = Requantize(Rounding.DOUBLE.by(Precision.FLOAT64), _multiplier(call, Precision.FLOAT64))
+    stages = requantize, AddZeroPoint(output.zero_point), Clamp(0, 255, np.dtype(np.uint8))
+    return [through(centred, *stages).view(np.int8)]
 
 
 def _float_sum(call: Call) -> Outputs:
@@ -97,14 +91,14 @@ def _float_sum(call: Call) -> Outputs:
     scale = data.scale / output.scale
     bias = np.float32(-data.zero_point) * scale * np.float32(_counted(call))
     total = round_half_away(_sums(call).astype(np.float32) * scale + bias).astype(np.int64)
-    return [saturate(wrap32(total + output.zero_point), output.dtype)]
+    return [through(total, AddZeroPoint(output.zero_point), wrap32, clamp_to(output, *NO_BOUNDS))]
 
 
 def _even(call: Call, scale: np.float32) -> Outputs:
     """(64) The plain sum scaled in float32 on top of an output zero point that takes in the input's; halves to even."""
     data, output = call.input(0).tensor, call.outputs[0]
     zero_point = np.float32(output.zero_point) - np.float32(_counted(call) * data.zero_point) * scale
-    return [saturate(np.rint(_sums(call).astype(np.float32) * scale + zero_point), output.dtype)]
+    return [clamp_to(output, *NO_BOUNDS)(np.rint(_sums(call).astype(np.float32) * scale + zero_point))]
 
 
 def _even_sum(call: Call) -> Outputs:
@@ -122,11 +116,20 @@ def _int8(call: Call) -> bool:
 
 MEAN = Op(
     real=_real_mean,
-    rules={"DOUBLE": _double_mean, "SPATIAL": _spatial_mean, "RNE32": _even_mean},
+    rules={
+        Rounding.DOUBLE.by(Precision.FLOAT64): _double_mean,
+        **requantizations(_spatial_mean, Rounding.UP.by(Precision.FLOAT32, blocks=16)),
+        Rounding.RNE32.by(Precision.FLOAT32): _even_mean,
+    },
     delegated=_int8,
 )
 SUM = Op(
     real=_real_sum,
-    rules={"DOUBLE": _double_sum, "BYTES": _bytes_sum, "F32": _float_sum, "RNE32": _even_sum},
+    rules={
+        **requantizations(_sum, Rounding.DOUBLE.by(Precision.FLOAT64)),
+        Method("BYTES"): _bytes_sum,
+        Method("F32"): _float_sum,
+        Rounding.RNE32.by(Precision.FLOAT32): _even_sum,
+    },
     delegated=_int8,
 )

@@ -6,10 +6,13 @@ import math
 
 import numpy as np
 
-from qcompare.manual.call import Call, NotCoveredError, Op, Outputs
+from qcompare.manual.activation import NO_BOUNDS
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, requantizations
 from qcompare.manual.gemmlowp32 import inverse_root
 from qcompare.manual.lookup import look_up16, table16
-from qcompare.manual.rounding import multiply_double, quantize_multiplier, saturate
+from qcompare.manual.pipeline import clamp_to, saturating, through
+from qcompare.manual.rounding import multiply_double, quantize_multiplier
+from qcompare.manual.rule import Method, Precision, Requantization, Rounding
 
 EPSILON = 1e-6
 """The smallest norm that L2_NORMALIZATION divides by, in floats."""
@@ -29,17 +32,12 @@ def _require_positive(call: Call) -> None:
         raise NotCoveredError(call.operator, "a negative input is")
 
 
-def _double(call: Call) -> Outputs:
-    """(76) with a multiplier formed in float32: TFLite `SetRsqrtOutputMultiplier`."""
-    return _multiplied(call, 1.0 / float(np.sqrt(call.input(0).tensor.scale) * call.outputs[0].scale))
+def _norm(x: np.float32, y: np.float32, precision: Precision) -> float:
+    """sqrt(s_in) s_out: TFLite `SetRsqrtOutputMultiplier` in float32, TFLite Micro as built in float64."""
+    return float(np.sqrt(x) * y) if precision is Precision.FLOAT32 else math.sqrt(float(x)) * float(y)
 
 
-def _double64(call: Call) -> Outputs:
-    """(76) with a multiplier formed in float64: TFLite Micro as built."""
-    return _multiplied(call, 1.0 / (math.sqrt(float(call.input(0).tensor.scale)) * float(call.outputs[0].scale)))
-
-
-def _multiplied(call: Call, real: float) -> Outputs:
+def _compute(call: Call, rule: Requantization) -> Outputs:
     """(76) Two multiplications by DOUBLE: the inverse root of each step, then the scales."""
     _require_positive(call)
     data, output = call.input(0), call.outputs[0]
@@ -47,8 +45,8 @@ def _multiplied(call: Call, real: float) -> Outputs:
     steps, index = np.unique(x, return_inverse=True)
     m, s = inverse_root(steps)
     between = multiply_double(np.ones_like(m), m, s + EXTRA_BITS)
-    multiplier, shift = quantize_multiplier(real)
-    y = saturate(multiply_double(between, multiplier, shift - EXTRA_BITS) + output.zero_point, output.dtype)
+    multiplier, shift = quantize_multiplier(1.0 / _norm(data.tensor.scale, output.scale, rule.multiplier))
+    y = through(multiply_double(between, multiplier, shift - EXTRA_BITS), *saturating(output))
     return [np.where(steps == 0, np.iinfo(output.dtype).max, y).astype(output.dtype)[index].reshape(x.shape)]
 
 
@@ -84,8 +82,14 @@ def _fixed_l2(call: Call) -> Outputs:
         raise NotCoveredError(call.operator, "an output scale other than 1 / 128 or with a zero point is")
     x = data.value.astype(np.int64) - data.tensor.zero_point
     m, s = inverse_root((x * x).sum(axis=-1, keepdims=True))
-    return [saturate(multiply_double(x, m, s + 7), np.int8)]
+    return [clamp_to(output, *NO_BOUNDS)(multiply_double(x, m, s + 7))]
 
 
-L2_NORMALIZATION = Op(real=_real_l2, rules={"FIXED": _fixed_l2})
-RSQRT = Op(real=_real_rsqrt, rules={"DOUBLE": _double, "DOUBLE_64": _double64, "LUT32": _interpolated})
+L2_NORMALIZATION = Op(real=_real_l2, rules={Method("FIXED"): _fixed_l2})
+RSQRT = Op(
+    real=_real_rsqrt,
+    rules={
+        **requantizations(_compute, Rounding.DOUBLE.by(Precision.FLOAT32), Rounding.DOUBLE.by(Precision.FLOAT64)),
+        Method("LUT", precision=Precision.FLOAT32): _interpolated,
+    },
+)

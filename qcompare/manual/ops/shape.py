@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.call import Call, Op, Outputs
-from qcompare.manual.ops.movement import moves, output_dtype, sampled
+from qcompare.manual.call import Call, Op, Outputs, of_output
+from qcompare.manual.ops.movement import COPY, moves, sampled
 
 
 def _reshaped(call: Call) -> Outputs:
@@ -26,5 +26,5 @@ def _fill(call: Call) -> Outputs:
 
 EXPAND_DIMS = moves(_reshaped)
 FILL = moves(_fill)
-SHAPE = Op(real=_shape, rules={"COPY": _shape}, variant=output_dtype)
+SHAPE = Op(real=_shape, rules={COPY: _shape}, variant=of_output)
 SQUEEZE = moves(_reshaped)

@@ -7,12 +7,22 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from qcompare.manual import c_library
-from qcompare.manual.call import Call, NotCoveredError, Op, Outputs
+from qcompare.manual import c_library, variant
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_conversion
 from qcompare.manual.gemmlowp32 import exp_on_negative_values, leading_zeros32, one_over_one_plus_x
 from qcompare.manual.lookup import look_up16, table16
-from qcompare.manual.ops.quantize import conversion
-from qcompare.manual.rounding import multiply_double, quantize_multiplier, rdbp, round_half_away, srdhm, wrap32
+from qcompare.manual.pipeline import Clamp, saturating, through
+from qcompare.manual.rounding import (
+    multiply_double,
+    quantize_multiplier,
+    rdbp,
+    round_half_away,
+    saturate16,
+    srdhm,
+    wrap32,
+)
+from qcompare.manual.rule import Method, Precision
+from qcompare.manual.variant import Variant
 
 SUM_BITS = 12
 """Integer bits of the fixed-point sum of exponentials."""
@@ -20,7 +30,11 @@ SUM_BITS = 12
 DIFFERENCE_BITS = 5
 """Integer bits of the fixed-point difference to the largest logit."""
 
-OUTPUTS = {"int8-int8": (2.0**-8, -128), "int8-int16": (2.0**-16, -32768), "int16-int16": (2.0**-15, 0)}
+OUTPUTS = {
+    variant.of(np.int8, np.int8): (2.0**-8, -128),
+    variant.of(np.int8, np.int16): (2.0**-16, -32768),
+    variant.of(np.int16, np.int16): (2.0**-15, 0),
+}
 """The output's scale and zero point that the kernels demand."""
 
 
@@ -34,7 +48,7 @@ def _real(call: Call) -> Outputs:
 def _fixed(call: Call) -> Outputs:
     """(46) to (50): exponentials and their sum in gemmlowp fixed point."""
     _require_output(call)
-    output = call.outputs[0].dtype
+    output = call.outputs[0]
     below = _below_largest(call)
     real = _beta(call) * float(call.input(0).tensor.scale) * 2.0 ** (31 - DIFFERENCE_BITS)
     multiplier, shift = quantize_multiplier(min(real, 2.0**31 - 1.0))
@@ -44,12 +58,11 @@ def _fixed(call: Call) -> Outputs:
     total = np.where(counted, rdbp(exponentials, SUM_BITS), 0)[below].sum(axis=-1, keepdims=True)
     headroom = leading_zeros32(total)
     scale = one_over_one_plus_x(wrap32((total << headroom) - (1 << 31)))
-    exponent = SUM_BITS - headroom + 31 - 8 * output.itemsize
+    exponent = SUM_BITS - headroom + 31 - 8 * output.dtype.itemsize
     if (exponent > 31).any():
         raise NotCoveredError(call.operator, "a sum of exponentials of 512 or more, at which the kernel aborts, is")
-    limits = np.iinfo(output)
-    y = rdbp(srdhm(scale, exponentials[below]), exponent) + limits.min
-    return [np.where(counted[below], np.minimum(y, limits.max), limits.min).astype(output)]
+    y = through(rdbp(srdhm(scale, exponentials[below]), exponent), *saturating(output))
+    return [np.where(counted[below], y, np.iinfo(output.dtype).min).astype(output.dtype)]
 
 
 def _table(call: Call) -> Outputs:
@@ -61,9 +74,8 @@ def _table(call: Call) -> Outputs:
     e = c_library.apply("expf", slope * np.arange(256, dtype=np.float32))[below]
     # The runtime adds one after the other; NumPy's sum would pair them.
     total = np.add.accumulate(e, axis=-1)[..., -1:]
-    y = round_half_away(e * (np.float32(1) / (total * output.scale))).astype(np.int64) + output.zero_point
-    limits = np.iinfo(output.dtype)
-    return [np.clip(y, limits.min, limits.max).astype(output.dtype)]
+    y = round_half_away(e * (np.float32(1) / (total * output.scale))).astype(np.int64)
+    return [through(y, *saturating(output))]
 
 
 def _interpolated(call: Call, dtype: type[np.floating], real: np.floating) -> Outputs:
@@ -75,14 +87,14 @@ def _interpolated(call: Call, dtype: type[np.floating], real: np.floating) -> Ou
     x = call.input(0).value.astype(np.int64)
     below = x - x.max(axis=-1, keepdims=True)
     scaled = multiply_double(below, *quantize_multiplier(float(real) / (10.0 / 65535.0))) + 32767
-    e = look_up16(np.clip(wrap32(scaled), -32768, 32767), exponential)
+    e = look_up16(saturate16(wrap32(scaled)), exponential)
     total = e.sum(axis=-1, keepdims=True)
     headroom = leading_zeros32(total)
     fraction = (((total << (headroom - 1)) + (1 << 13)) >> 14) - ((1 << 15) + (1 << 16))
-    inverse = look_up16(np.clip(fraction, -32768, 32767), reciprocal)
+    inverse = look_up16(saturate16(fraction), reciprocal)
     right = 31 - headroom
     y = (e * inverse + (np.int64(1) << (right - 1))) >> right
-    return [np.clip(y, 0, 32767).astype(np.int16)]
+    return [Clamp(0, 32767, np.dtype(np.int16))(y)]
 
 
 def _interpolated64(call: Call) -> Outputs:
@@ -97,14 +109,14 @@ def _interpolated32(call: Call) -> Outputs:
 
 def _require_output(call: Call) -> None:
     output = call.outputs[0]
-    scale, zero_point = OUTPUTS[conversion(call)]
+    scale, zero_point = OUTPUTS[of_conversion(call)]
     if output.zero_point != zero_point or abs(float(output.scale) - scale) > 1e-3 * scale:
         raise NotCoveredError(call.operator, f"an output scale {output.scale}, zero point {output.zero_point} is")
 
 
-def _variant(call: Call) -> str:
-    """The dtypes of input and output, one name for two equal floats."""
-    return "float32" if call.outputs[0].dtype == np.float32 else conversion(call)
+def _variant(call: Call) -> Variant:
+    """The dtypes of input and output, one for two equal floats."""
+    return variant.of(np.float32) if call.outputs[0].dtype == np.float32 else of_conversion(call)
 
 
 def _beta(call: Call) -> float:
@@ -149,6 +161,11 @@ def _tables16(format_: np.dtype) -> tuple[np.ndarray, np.ndarray]:
 
 SOFTMAX = Op(
     real=_real,
-    rules={"FIXED": _fixed, "TABLE": _table, "LUT64": _interpolated64, "LUT32": _interpolated32},
+    rules={
+        Method("FIXED"): _fixed,
+        Method("TABLE"): _table,
+        Method("LUT"): _interpolated64,
+        Method("LUT", precision=Precision.FLOAT32): _interpolated32,
+    },
     variant=_variant,
 )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.activation import activate, clamp, clamp_even
-from qcompare.manual.call import Call, NotCoveredError, Op, Outputs
+from qcompare.manual import variant
+from qcompare.manual.activation import activate
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_weights, requantizations
 from qcompare.manual.exact import float_for, largest
-from qcompare.manual.hybrid import Rounding, asymmetric, asymmetric_even, rounded
+from qcompare.manual.hybrid import OnGrids, asymmetric, asymmetric_even, rounded
 from qcompare.manual.ops.windows import windows_of
-from qcompare.manual.rounding import Requantize, double, m64, rne32, up
+from qcompare.manual.pipeline import requantized
+from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding
+from qcompare.manual.variant import Variant
 
 SHAPE, FILTER, INPUT, BIAS = range(4)
 
@@ -72,41 +75,10 @@ def _scales(call: Call) -> np.ndarray:
     return grid.scale
 
 
-def _multiplier64(call: Call) -> np.ndarray:
+def _compute(call: Call, rule: Requantization) -> Outputs:
     """(58)"""
-    return float(call.input(INPUT).tensor.scale) * _scales(call).astype(np.float64) / float(call.outputs[0].scale)
-
-
-def _requantized(call: Call, rule: Requantize) -> Outputs:
-    output = call.outputs[0]
-    scaled = rule(_accumulators(call), _multiplier64(call)) + output.zero_point
-    return [clamp(scaled, call, output).reshape(call.samples, *output.shape)]
-
-
-def _double(call: Call) -> Outputs:
-    return _requantized(call, double)
-
-
-def _m64(call: Call) -> Outputs:
-    return _requantized(call, m64)
-
-
-def _up_by_eight(call: Call) -> Outputs:
-    """(59)"""
-    output, accumulators = call.outputs[0], _accumulators(call)
-    multiplier = np.broadcast_to(_multiplier64(call), accumulators.shape[-1:])
-    body = accumulators.shape[-1] // 8 * 8
-    scaled = np.concatenate(
-        [up(accumulators[..., :body], multiplier[:body]), double(accumulators[..., body:], multiplier[body:])], axis=-1
-    )
-    return [clamp(scaled + output.zero_point, call, output).reshape(call.samples, *output.shape)]
-
-
-def _rne32(call: Call) -> Outputs:
-    output = call.outputs[0]
-    multiplier = call.input(INPUT).tensor.scale * _scales(call) / output.scale
-    scaled = rne32(_accumulators(call), multiplier) + output.zero_point
-    return [clamp_even(scaled, call, output).reshape(call.samples, *output.shape)]
+    multiplier = rule.multiplier.ratio((call.input(INPUT).tensor.scale, _scales(call)), call.outputs[0].scale)
+    return [requantized(call, _accumulators(call), rule, multiplier)]
 
 
 def _dynamic(call: Call) -> Outputs:
@@ -122,22 +94,19 @@ def _dynamic_even(call: Call) -> Outputs:
     return _real(_rounded(call, asymmetric_even))
 
 
-def _rounded(call: Call, rounding: Rounding) -> Call:
+def _rounded(call: Call, rounding: OnGrids) -> Call:
     return rounded(call, INPUT, (FILTER,), int(np.prod(call.input(INPUT).shape[1:])), rounding)
 
 
-def _variant(call: Call) -> str:
-    """The input's dtype, with the bias's for int16; floats by an integer filter are a variant of their own."""
-    data, weights, bias = call.input(INPUT).tensor, call.input(FILTER).tensor, call.optional(BIAS)
-    if data.dtype == np.float32 and weights.dtype != np.float32:
-        return f"float32-{weights.dtype.name}"
+def _variant(call: Call) -> Variant:
+    """The input's dtype; in int16 with the bias's, and the accumulator's where a model declares 32 bits."""
+    data, bias = call.input(INPUT).tensor, call.optional(BIAS)
     if data.dtype != np.int16:
-        return data.dtype.name
-    declared32 = call.option("quantized_bias_type") == "INT32"
+        return of_weights(data, call.input(FILTER).tensor)
+    declared = np.int32 if call.option("quantized_bias_type") == "INT32" else None
     if bias is None:
-        return "int16-none-int32" if declared32 else "int16-int64"
-    stored = bias.tensor.dtype.name
-    return "int16-int32-undeclared" if stored == "int32" and not declared32 else f"int16-{stored}"
+        return variant.of(np.int16, declared=declared)
+    return variant.of(np.int16, bias=bias.tensor.dtype, declared=declared if bias.tensor.dtype == np.int32 else None)
 
 
 def _delegated(call: Call) -> bool:
@@ -151,12 +120,16 @@ def _delegated(call: Call) -> bool:
 TRANSPOSE_CONV = Op(
     real=_real,
     rules={
-        "DOUBLE": _double,
-        "DYNAMIC": _dynamic,
-        "DYNAMIC_EVEN": _dynamic_even,
-        "M64": _m64,
-        "RNE32": _rne32,
-        "UP_BY_8": _up_by_eight,
+        **requantizations(
+            _compute,
+            Rounding.DOUBLE.by(Precision.FLOAT64),
+            Rounding.M64.by(Precision.FLOAT64),
+            # (59)
+            Rounding.UP.by(Precision.FLOAT64, blocks=8),
+            Rounding.RNE32.by(Precision.FLOAT32),
+        ),
+        Method("DYNAMIC"): _dynamic,
+        Method("DYNAMIC", Halves.EVEN): _dynamic_even,
     },
     variant=_variant,
     delegated=_delegated,

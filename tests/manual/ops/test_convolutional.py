@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from qcompare.core.graph import Graph, model_of
-from qcompare.manual.arithmetic import KERNEL_SETS
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import run
+from qcompare.manual.rules import KERNEL_SETS
 from tests.audit.one_op import difference, random_inputs, run_runtime
 from tests.manual import convolutional_models as models
 from tests.manual.convolutional_models import INT8, INT16, INT32, INT64

@@ -1,0 +1,47 @@
+"""The fused LSTM as TFLite's operator lays it out: its inputs, its gates, and the cells that its kernels take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+OPERATOR = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+
+GATES = ("i", "f", "g", "o")
+"""In the order in which inputs and matrices hold them; g is the cell candidate."""
+
+X = 0
+X_WEIGHTS, H_WEIGHTS, BIASES = 1, 5, 12
+"""The first of four inputs, one a gate."""
+
+HIDDEN, CELL = 18, 19
+"""The states h and c."""
+
+PEEPHOLES, PROJECTION, NORMALIZATION = range(9, 12), range(16, 18), range(20, 24)
+"""What a plain LSTM leaves out."""
+
+HIDDEN_INTERMEDIATE = 4
+"""The intermediate tensor with the grid that int8 h is computed on."""
+
+CELL_EXPONENTS = range(-15, -8)
+"""Of the cell's scale, a power of two: those that the int8 kernels compute with. Beyond them they run on and give
+meaningless numbers."""
+
+T = TypeVar("T")
+
+
+def of_gates(first: int) -> range:
+    """The four inputs, one a gate, of which that is the first."""
+    return range(first, first + len(GATES))
+
+
+def arranged(
+    *, x: T, x_weights: Sequence[T], h_weights: Sequence[T], biases: Sequence[T], hidden: T, cell: T, absent: T
+) -> list[T]:
+    """The operator's inputs in their order. x_weights, h_weights, biases: one a gate."""
+    inputs = [absent] * NORMALIZATION.stop
+    inputs[X], inputs[HIDDEN], inputs[CELL] = x, hidden, cell
+    for first, parts in ((X_WEIGHTS, x_weights), (H_WEIGHTS, h_weights), (BIASES, biases)):
+        for position, part in zip(of_gates(first), parts, strict=True):
+            inputs[position] = part
+    return inputs
