@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from qcompare.analysis.figures import ulp_distance
+from qcompare.core import lstm
 from qcompare.core.graph import Graph, Model, Tensor
 from qcompare.core.grid import Grid
 
@@ -95,21 +96,22 @@ def weight_roles(graph: Graph, weight_of: Mapping[str, str]) -> dict[int, str]:
     return names
 
 
-LSTM_WEIGHTS = {1: "kernel", 5: "recurrent_kernel"}
+LSTM_WEIGHTS = {lstm.X_WEIGHTS: "kernel", lstm.H_WEIGHTS: "recurrent_kernel"}
 """First input of the fused LSTM with one of its matrices' four gates -> the matrix."""
 
 
 def lstm_roles(graph: Graph) -> dict[int, str]:
     """Index of a tensor of a fused LSTM -> its role; h stands in its state, an intermediate and the outputs."""
     roles = {}
-    fused = [operator for operator in graph.operators if operator.name == "UNIDIRECTIONAL_SEQUENCE_LSTM"]
+    fused = [operator for operator in graph.operators if operator.name == lstm.OPERATOR]
     for layer, operator in enumerate(fused):
         name = f"recurrent_{layer}"
         for first, matrix in LSTM_WEIGHTS.items():
-            for gate, index in zip("ifgo", operator.inputs[first : first + 4], strict=True):
-                roles[index] = f"{name}/{matrix}/{gate}"
-        roles[operator.inputs[19]] = f"{name}/cell_state"
-        roles |= dict.fromkeys([operator.inputs[18], *operator.intermediates[4:5], operator.outputs[0]], f"{name}/h")
+            for gate, position in zip(lstm.GATES, lstm.of_gates(first), strict=True):
+                roles[operator.inputs[position]] = f"{name}/{matrix}/{gate}"
+        roles[operator.inputs[lstm.CELL]] = f"{name}/cell_state"
+        hidden = operator.intermediates[lstm.HIDDEN_INTERMEDIATE : lstm.HIDDEN_INTERMEDIATE + 1]
+        roles |= dict.fromkeys([operator.inputs[lstm.HIDDEN], *hidden, operator.outputs[0]], f"{name}/h")
         for reader in graph.operators:
             if reader.name in ("STRIDED_SLICE", "RESHAPE") and reader.inputs[0] == operator.outputs[0]:
                 roles[reader.outputs[0]] = f"{name}/h"

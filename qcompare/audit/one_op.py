@@ -16,6 +16,7 @@ import numpy as np
 
 from qcompare.core.graph import Graph
 from qcompare.core.grid import Grid
+from qcompare.core.lstm import OPERATOR, arranged
 from qcompare.tflite.builder import ABSENT, Builder
 
 Draw = Callable[[np.random.Generator], Graph]
@@ -369,18 +370,21 @@ def lstm(rng: np.random.Generator) -> Graph:
     draw, steps, features, units = Scales(rng), 4, 9, 11
     x, h = draw.near(0.0237), draw.near(0.0071)
     w_x, w_h = ([draw.near(scale) for _ in range(4)] for scale in (0.0083, 0.0067))
-    sides: list[Side | None] = [activation((1, steps, features), INT8, x, -7)]
-    for size, scales in ((features, w_x), (units, w_h)):
-        sides += [constant(rng.integers(-127, 128, (units, size)).astype(np.int8), scale) for scale in scales]
-    sides += [None] * 3
-    sides += [constant(rng.integers(-2000, 2000, units).astype(np.int32), x * scale) for scale in w_x]
-    sides += [None] * 2
-    sides.append(activation((1, units), INT8, h, 5, variable=True))
-    sides.append(activation((1, units), INT16, 2.0**-11, variable=True))
-    sides += [None] * 4
+    x_weights, h_weights = (
+        [constant(rng.integers(-127, 128, (units, size)).astype(np.int8), scale) for scale in scales]
+        for size, scales in ((features, w_x), (units, w_h))
+    )
     return one_op(
-        "UNIDIRECTIONAL_SEQUENCE_LSTM",
-        sides,
+        OPERATOR,
+        arranged(
+            x=activation((1, steps, features), INT8, x, -7),
+            x_weights=x_weights,
+            h_weights=h_weights,
+            biases=[constant(rng.integers(-2000, 2000, units).astype(np.int32), x * scale) for scale in w_x],
+            hidden=activation((1, units), INT8, h, 5, variable=True),
+            cell=activation((1, units), INT16, 2.0**-11, variable=True),
+            absent=None,
+        ),
         [activation((1, steps, units), INT8, h, 5)],
         {
             "fused_activation_function": "TANH",
@@ -482,7 +486,7 @@ def cases() -> Iterator[Case]:
                 yield Case(op=name, dtype=label, granularity=granularity, draw=conv)
     for left, right in ((INT8, INT8), (INT16, INT16), (INT16, INT8)):
         yield Case(op="BATCH_MATMUL", dtype=f"{left}, {right}", draw=partial(batch_matmul, left=left, right=right))
-    yield Case(op="UNIDIRECTIONAL_SEQUENCE_LSTM", dtype="int8", draw=lstm)
+    yield Case(op=OPERATOR, dtype="int8", draw=lstm)
     for state in (INT16, INT8):
         yield Case(op="SVDF", dtype=f"int8, {state} state", draw=partial(svdf, state=state))
     for name in INVERSES:

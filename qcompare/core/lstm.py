@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+import numpy as np
+
+from qcompare.core.grid import Grid
+
 OPERATOR = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
 GATES = ("i", "f", "g", "o")
@@ -45,3 +49,18 @@ def arranged(
         for position, part in zip(of_gates(first), parts, strict=True):
             inputs[position] = part
     return inputs
+
+
+def takes_cell(scale: np.floating) -> bool:
+    """Whether the int8 kernels compute with that scale of the cell: a power of two in CELL_EXPONENTS."""
+    mantissa, exponent = np.frexp(np.float64(scale))
+    return bool(mantissa == 0.5) and int(exponent) - 1 in CELL_EXPONENTS
+
+
+def check_cell(cell: Grid, name: str) -> None:
+    """ValueError unless the int8 kernels take the cell's scale."""
+    if not takes_cell(cell.lsb):
+        raise ValueError(
+            f"{name}: the cell scale {float(cell.lsb):g} must be a power of two from 2^{CELL_EXPONENTS[0]} "
+            f"to 2^{CELL_EXPONENTS[-1]}; the kernel gives meaningless numbers with any other"
+        )

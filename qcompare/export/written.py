@@ -13,20 +13,20 @@ from typing import final
 import numpy as np
 import tensorflow as tf
 
+from qcompare.core import lstm
 from qcompare.core.graph import model_of
 from qcompare.core.grid import Grid
 from qcompare.core.tap import Tap
 from qcompare.models.network import Architecture
-from qcompare.models.ops import CELL_CLIP, GATE_MATRICES, GATES, LOGISTIC_RANGE, TANH_RANGE, Place, Range, activated
+from qcompare.models.ops import CELL_CLIP, GATE_MATRICES, LOGISTIC_RANGE, TANH_RANGE, Place, Range, activated
 from qcompare.tflite import schema
 from qcompare.tflite.builder import ABSENT, Builder
-from qcompare.tflite.converter import check_cell
 from qcompare.training.integers import Constant, bias_constant, weight_constant
 from qcompare.training.number_format import INT8, NumberFormat
 from qcompare.training.scales import cell_scale
 
 GATE_NAMES = ("input", "forget", "cell", "output")
-"""The gates of GATES as the converter's tensor names have them."""
+"""The gates of `core.lstm.GATES` as the converter's tensor names have them."""
 
 ACTIVATIONS = {"linear": "NONE", "relu": "RELU"}
 """Activations that an operator has in itself; TANH and LOGISTIC are operators."""
@@ -307,9 +307,9 @@ class GraphOps:
         x, steps, layer, role = first.whole, len(sequence), self.place.layer, self.place.role
         h = self.grid(role("h"))
         cell = cell_scale(*self.ranges[role("cell_state")])
-        check_cell(cell, layer)
+        lstm.check_cell(cell, layer)
         kernel, recurrent, bias = (
-            np.split(self.weights[role(part)], len(GATES), axis=-1) for part in (*GATE_MATRICES, "bias")
+            np.split(self.weights[role(part)], len(lstm.GATES), axis=-1) for part in (*GATE_MATRICES, "bias")
         )
         input_weights = [weight_constant(gate, per_channel=False) for gate in kernel]
         hidden_weights = [weight_constant(gate, per_channel=False) for gate in recurrent]
@@ -317,13 +317,15 @@ class GraphOps:
             bias_constant(gate, x.grid, weight, self.format) for gate, weight in zip(bias, input_weights, strict=True)
         ]
         new = self.builder.activation
-        weights = [
-            self._constant(f"{layer}/{kind}_{name}", constant, Tap(f"{role(matrix)}/{gate}"))
+        x_weights, h_weights = (
+            [
+                self._constant(f"{layer}/{kind}_{name}", constant, Tap(f"{role(matrix)}/{gate}"))
+                for name, gate, constant in zip(GATE_NAMES, lstm.GATES, constants, strict=True)
+            ]
             for kind, matrix, constants in zip(
                 ("input_to", "recurrent_to"), GATE_MATRICES, (input_weights, hidden_weights), strict=True
             )
-            for name, gate, constant in zip(GATE_NAMES, GATES, constants, strict=True)
-        ]
+        )
         added = [
             self._constant(f"{layer}/{name}_bias", constant) for name, constant in zip(GATE_NAMES, biases, strict=True)
         ]
@@ -343,8 +345,16 @@ class GraphOps:
             "diagonal_recurrent_tensors": False,
         }
         self.builder.operator(
-            "UNIDIRECTIONAL_SEQUENCE_LSTM",
-            [self.index(x), *weights, *[ABSENT] * 3, *added, ABSENT, ABSENT, h_state, cell_state, *[ABSENT] * 4],
+            lstm.OPERATOR,
+            lstm.arranged(
+                x=self.index(x),
+                x_weights=x_weights,
+                h_weights=h_weights,
+                biases=added,
+                hidden=h_state,
+                cell=cell_state,
+                absent=ABSENT,
+            ),
             [output],
             "UnidirectionalSequenceLSTMOptions",
             options,

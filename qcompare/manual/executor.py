@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from qcompare.core import lstm
 from qcompare.core.graph import Graph, Model, Operator, Tensor
 from qcompare.core.trace import Trace, trace_shape
 from qcompare.manual.arithmetic import ARITHMETICS, compute, compute_rule, rule_named, rule_of
@@ -22,7 +23,7 @@ from qcompare.manual.ops import loop
 WORKING_BYTES = 32 << 20
 """What the activations of one chunk of samples may take, temporaries in float64 included."""
 
-STATEFUL = ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM")
+STATEFUL = ("SVDF", lstm.OPERATOR)
 """Operators that change their variables. Within a loop the runtimes keep the state from one pass to the next."""
 
 Keep = Collection[str] | Literal["outputs", "all"]

@@ -55,6 +55,11 @@ def asymmetric_even(x: np.ndarray) -> np.ndarray:
     return (q - zero_point) * (np.float32(1) / inverse)
 
 
+def by_options(call: Call) -> OnGrids:
+    """(83) if the call's options say so, else (82)."""
+    return asymmetric if call.option("asymmetric_quantize_inputs") else symmetric
+
+
 def _nearest(x: np.ndarray) -> np.ndarray:
     """Halves away from zero; in whole groups of 8 by adding a half in float32 and truncating."""
     return in_blocks(8, lambda v: np.trunc(v + np.copysign(np.float32(0.5), v)), round_half_away, x)

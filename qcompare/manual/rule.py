@@ -117,7 +117,7 @@ class Requantization:
 
     @cached_property
     def name(self) -> str:
-        unusual = "" if self.multiplier is self.rounding.usual else self.multiplier.value
+        unusual = [] if self.multiplier is self.rounding.usual else [self.multiplier.value]
         return _named(self.rounding.value, unusual, self.blocks)
 
     @property
@@ -140,16 +140,14 @@ class Method:
 
     @cached_property
     def name(self) -> str:
-        halves = "even" if self.halves is Halves.EVEN else ""
-        precision = "" if self.precision is Precision.FLOAT64 else self.precision.value
-        return _named(self.kind, halves or precision, self.blocks)
+        unusual = [] if self.halves is Halves.AWAY else [self.halves.value]
+        unusual += [] if self.precision is Precision.FLOAT64 else [self.precision.value]
+        return _named(self.kind, unusual, self.blocks)
 
 
 Rule = Requantization | Method
 
 
-def _named(kind: str, unusual: str, blocks: int | None) -> str:
-    parts = [unusual] if unusual else []
-    if blocks is not None:
-        parts.append(f"by{blocks}")
+def _named(kind: str, unusual: list[str], blocks: int | None) -> str:
+    parts = unusual if blocks is None else [*unusual, f"by{blocks}"]
     return f"{kind}({','.join(parts)})" if parts else kind

@@ -13,8 +13,9 @@ from typing import Protocol, final
 
 import tensorflow as tf
 
+from qcompare.core.lstm import GATES
 from qcompare.core.tap import Tap
-from qcompare.models.ops import CELL_CLIP, GATES, LOGISTIC_RANGE, TANH_RANGE, Place, Range, activated
+from qcompare.models.ops import CELL_CLIP, LOGISTIC_RANGE, TANH_RANGE, Place, Range, activated
 from qcompare.models.values import divided, flattened, joined, unstacked
 
 

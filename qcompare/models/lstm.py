@@ -9,8 +9,9 @@ from typing import final
 import numpy as np
 import tensorflow as tf
 
+from qcompare.core.lstm import GATES
 from qcompare.models.initial import glorot_uniform, orthogonal
-from qcompare.models.ops import GATES, Ops, V
+from qcompare.models.ops import Ops, V
 
 
 def lstm_weights(units: int, features: int, generator: np.random.Generator) -> dict[str, np.ndarray]:

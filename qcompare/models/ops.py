@@ -25,9 +25,6 @@ TANH_RANGE: Range = (-1.0, 127 / 128)
 LOGISTIC_RANGE: Range = (0.0, 255 / 256)
 """Output ranges that the int8 TANH and LOGISTIC kernels prescribe (docs/arithmetic.md)."""
 
-GATES = ("i", "f", "g", "o")
-"""The gates of an LSTM in the order in which its matrices hold them; g is the cell candidate."""
-
 GATE_MATRICES = ("kernel", "recurrent_kernel")
 """The matrices of a fused LSTM, the gates side by side in each."""
 

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 import qcompare.models  # noqa: F401  (settles the environment before TensorFlow is imported)
+from qcompare.core import lstm
 from qcompare.core.graph import Graph, Model
-from qcompare.core.grid import Grid
 from qcompare.tflite import schema
 
 INT8_ACTIVATIONS = np.dtype(np.int8)
@@ -86,40 +86,15 @@ def not_integer(model: Model) -> str:
     return f"float operators remain: {', '.join(sorted(stray))}" if stray else ""
 
 
-CELL = 19
-"""The input of a fused LSTM that is its cell."""
-
-
-CELL_EXPONENTS = range(-15, -8)
-"""Exponents of the cell's scale that the kernel computes with; beyond them it runs on and gives meaningless numbers."""
-
-
-def takes_cell(scale: np.float32) -> bool:
-    """Whether the kernel computes with that scale of its cell: a power of two in CELL_EXPONENTS."""
-    mantissa, exponent = np.frexp(np.float64(scale))
-    return bool(mantissa == 0.5) and int(exponent) - 1 in CELL_EXPONENTS
-
-
-def check_cell(cell: Grid, name: str) -> None:
-    """ValueError unless the kernel takes the scale."""
-    if not takes_cell(cell.scale[0]):
-        raise ValueError(
-            f"{name}: the cell scale {float(cell.scale[0]):g} must be a power of two from 2^{CELL_EXPONENTS[0]} "
-            f"to 2^{CELL_EXPONENTS[-1]}; the kernel gives meaningless numbers with any other"
-        )
-
-
 def cells_out_of_range(graph: Graph) -> list[str]:
     """Fused int8 LSTMs whose cell scale the kernel does not compute with, a line each."""
     cells = [
-        graph.tensors[operator.inputs[CELL]]
-        for operator in graph.operators
-        if operator.name == "UNIDIRECTIONAL_SEQUENCE_LSTM"
+        graph.tensors[operator.inputs[lstm.CELL]] for operator in graph.operators if operator.name == lstm.OPERATOR
     ]
     return [
         f"{cell.name}: the kernel gives meaningless numbers with the cell scale {float(cell.scale):g}"
         for cell in cells
-        if cell.dtype == np.int16 and not takes_cell(cell.scale)
+        if cell.dtype == np.int16 and not lstm.takes_cell(cell.scale)
     ]
 
 

@@ -17,13 +17,14 @@ import tensorflow as tf
 
 from qcompare.core.graph import model_of
 from qcompare.core.grid import Grid
+from qcompare.core.lstm import GATES
 from qcompare.core.tap import Tap
 from qcompare.manual import executor
 from qcompare.manual.exact import EXACT32
 from qcompare.manual.rule import Precision, Requantization, Rounding
 from qcompare.manual.rules import RULES
 from qcompare.manual.variant import of
-from qcompare.models.ops import GATE_MATRICES, GATES, LOGISTIC_RANGE, TANH_RANGE, Place, activated
+from qcompare.models.ops import GATE_MATRICES, LOGISTIC_RANGE, TANH_RANGE, Place, activated
 from qcompare.models.values import divided, flattened, joined, unstacked
 from qcompare.tflite.builder import Builder
 from qcompare.training import fixed_point

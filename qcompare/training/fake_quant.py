@@ -8,8 +8,9 @@ from typing import final
 
 import tensorflow as tf
 
+from qcompare.core.lstm import GATES
 from qcompare.models.float_ops import LSTMStep, Reals, Recurrence, float_recurrence
-from qcompare.models.ops import GATE_MATRICES, GATES, Range
+from qcompare.models.ops import GATE_MATRICES, Range
 from qcompare.training.calibrate import RangeObserver
 from qcompare.training.gradients import Gradients, clipped
 from qcompare.training.near_lstm import GateWeight, coarsened, exponent_of, near_lstm

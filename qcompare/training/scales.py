@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qcompare.core.grid import Grid
-from qcompare.models.ops import GATES
+from qcompare.core.lstm import GATES
 
 SMALLEST_RANGE = 1e-6
 """A weight column or an activation that is all zero still needs a scale."""
@@ -32,8 +32,8 @@ def is_cell(role: str) -> bool:
 def cell_range(largest: float) -> tuple[float, float]:
     """The range [min, max] of the fused LSTM's int16 cell: the power of two that holds the largest magnitude.
 
-    The scale 2^(exponent - 15) must lie in 2^-15 to 2^-9, or the kernel gives meaningless numbers; the clip keeps it
-    at 2^-11 or below, and a smaller cell gets the finest grid there is.
+    The exponent of its scale must be one of CELL_EXPONENTS, or the kernel gives meaningless numbers; the clip keeps it
+    below the largest, and a smaller cell gets the finest grid there is.
     """
     mantissa, exponent = np.frexp(max(largest, 1.0))
     bound = float(np.ldexp(1.0, int(exponent) - (mantissa == 0.5)))

@@ -27,6 +27,7 @@ COLUMNS = {
     "M64": rounding.m64,
     "F64": rounding.f64,
     "RNE32": rounding.rne32,
+    "Q8": rounding.q8,
 }
 INT32 = st.integers(-(2**31), 2**31 - 1)
 SCALES = st.floats(2.0**-20, 2.0**4)
@@ -162,12 +163,14 @@ def test_floating_rules(x: int, real: float) -> None:
     assert int(rounding.f64(np.array([x]), np.array([real]))[0]) == away(Fraction(x * real))
     single = np.float32(x) * np.float32(real)
     assert int(rounding.rne32(np.array([x]), np.array([real]))[0]) == round(Fraction(float(single)))
+    steps = round(256 * Fraction(float(np.float32(real))))
+    assert int(rounding.q8(np.array([x]), np.array([real]))[0]) == up(Fraction(x * steps, 256))
 
 
 @given(st.lists(st.tuples(st.integers(-(2**24), 2**24), SCALES), min_size=2, max_size=6))
 def test_a_multiplier_for_each_channel(pairs: list[tuple[int, float]]) -> None:
     x, reals = (np.array(values) for values in zip(*pairs, strict=True))
-    rules: list[Callable] = [rounding.double, rounding.up, rounding.m64, rounding.f64, rounding.rne32]
+    rules: list[Callable] = [rounding.double, rounding.up, rounding.m64, rounding.f64, rounding.rne32, rounding.q8]
     for rule in rules:
         assert rule(x, reals).tolist() == [int(rule(x[i : i + 1], reals[i])[0]) for i in range(len(pairs))]
 

@@ -8,7 +8,7 @@ from qcompare.core.grid import Grid
 from qcompare.manual import variant
 from qcompare.manual.call import Call, NotCoveredError, Op, Operand, Outputs, align, requantizations
 from qcompare.manual.exact import matmul
-from qcompare.manual.hybrid import OnGrids, asymmetric, asymmetric_even, rounded, symmetric
+from qcompare.manual.hybrid import OnGrids, asymmetric_even, by_options, rounded
 from qcompare.manual.pipeline import requantized
 from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding
 from qcompare.manual.variant import Variant
@@ -65,7 +65,7 @@ def _dynamic(call: Call) -> Outputs:
     if matrices > 1 or sum(size > 1 for size in batch) > 1:
         # The kernel's scales and row sums then belong to other rows than they are taken for.
         raise NotCoveredError(call.operator, "floats by more than one int8 matrix, or in more than one batch axis, are")
-    return _by_rows(call, asymmetric if call.option("asymmetric_quantize_inputs") else symmetric)
+    return _by_rows(call, by_options(call))
 
 
 def _dynamic_even(call: Call) -> Outputs:

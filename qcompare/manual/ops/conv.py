@@ -9,6 +9,7 @@ from qcompare.manual.activation import activate
 from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_weights, requantizations
 from qcompare.manual.exact import float_for, largest
 from qcompare.manual.hybrid import OnGrids, asymmetric, asymmetric_even, rounded, symmetric
+from qcompare.manual.ops.filters import declared, filter_scales, require_channels
 from qcompare.manual.ops.windows import Windows, padded, patches, taps, windows_of
 from qcompare.manual.pipeline import requantized
 from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding, Scale
@@ -107,14 +108,7 @@ def _accumulators(call: Call) -> np.ndarray:
 
 
 def _scales(call: Call) -> np.ndarray:
-    """The filter's scales, float32, [1] or [channels]. Raises NotCoveredError."""
-    weights = call.input(1).tensor
-    grid = weights.grid
-    if grid is None or grid.zero_point.any():
-        raise NotCoveredError(call.operator, "a filter with a zero point is")
-    if grid.per_channel and grid.axis != (3 if _depthwise(call) else 0):
-        raise NotCoveredError(call.operator, f"a filter quantized along axis {grid.axis} is")
-    return grid.scale
+    return filter_scales(call, 1, 3 if _depthwise(call) else 0)
 
 
 def _multiplier(call: Call, precision: Precision) -> Scale:
@@ -135,8 +129,8 @@ def _compute(call: Call, rule: Requantization) -> Outputs:
 def _dynamic(call: Call) -> Outputs:
     """Each image on an 8-bit grid of its own: (83) with a filter per channel, else (82); TFLite `EvalHybrid`."""
     scales = _scales(call)
-    if _depthwise(call) and scales.size == 1 and call.input(1).shape[3] > 1:
-        raise NotCoveredError(call.operator, "floats by a filter per tensor, beyond whose scale the kernel reads, are")
+    if _depthwise(call):
+        require_channels(call, scales, call.input(1).shape[3])
     by_channel = _depthwise(call) or (scales != scales[0]).any() or _groups(call) > 1
     return _real(_rounded(call, asymmetric if by_channel else symmetric))
 
@@ -166,8 +160,8 @@ def _variant(call: Call) -> Variant:
         return of_weights(data, call.input(1).tensor)
     stored = np.dtype(np.int64) if bias is None else bias.tensor.dtype
     # TFLite reads 64 bits an element whatever the tensor says; TFLite Micro goes by the tensor.
-    declared = stored == np.int32 and not _depthwise(call) and call.option("quantized_bias_type") == "INT32"
-    return variant.of(np.int16, bias=stored, declared=np.int32 if declared else None)
+    decides = stored == declared(call) == np.int32 and not _depthwise(call)
+    return variant.of(np.int16, bias=stored, declared=stored if decides else None)
 
 
 def _delegated(call: Call) -> bool:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from qcompare.manual import variant
 from qcompare.manual.activation import activate
 from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_weights, requantizations
 from qcompare.manual.exact import float_for, largest
-from qcompare.manual.hybrid import asymmetric, asymmetric_even, rounded, symmetric
+from qcompare.manual.hybrid import asymmetric_even, by_options, rounded
+from qcompare.manual.ops.filters import declared
 from qcompare.manual.pipeline import requantized
 from qcompare.manual.rounding import wrap32
 from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding, Scale
 from qcompare.manual.variant import Variant
-
-DECLARED: Mapping[str, np.dtype] = {"INT32": np.dtype(np.int32), "INT64": np.dtype(np.int64)}
-"""The option `quantized_bias_type`: the dtype of the accumulator, and of the bias if there is one."""
 
 
 def _real(call: Call) -> Outputs:
@@ -69,11 +65,10 @@ def variant_of(call: Call) -> Variant:
     x, bias = call.input(0).tensor, call.optional(2)
     if x.dtype != np.int16:
         return of_weights(x, call.input(1).tensor)
-    declared = DECLARED.get(call.option("quantized_bias_type", "FLOAT32"))
     if bias is None:
-        return variant.of(np.int16, declared=declared)
+        return variant.of(np.int16, declared=declared(call))
     stored = bias.tensor.dtype
-    return variant.of(np.int16, bias=stored, declared=declared if stored == declared == np.int32 else None)
+    return variant.of(np.int16, bias=stored, declared=stored if stored == declared(call) == np.int32 else None)
 
 
 def multiplier(call: Call, precision: Precision) -> Scale:
@@ -89,8 +84,7 @@ def _compute(call: Call, rule: Requantization) -> Outputs:
 
 def _dynamic(call: Call) -> Outputs:
     """Each row on an 8-bit grid of its own: (83) if the options say so, else (82); TFLite `EvalHybridDense`."""
-    rounding = asymmetric if call.option("asymmetric_quantize_inputs") else symmetric
-    return _real(rounded(call, 0, (1,), call.input(1).shape[1], rounding))
+    return _real(rounded(call, 0, (1,), call.input(1).shape[1], by_options(call)))
 
 
 def _dynamic_even(call: Call) -> Outputs:

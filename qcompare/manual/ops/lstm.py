@@ -29,7 +29,7 @@ from qcompare.core.lstm import (
 from qcompare.manual import gemmlowp16
 from qcompare.manual.call import Call, NotCoveredError, Op, Operand, Outputs, of_weights
 from qcompare.manual.exact import float_for, largest
-from qcompare.manual.hybrid import OnGrids, asymmetric, float_weights, symmetric
+from qcompare.manual.hybrid import OnGrids, by_options, float_weights
 from qcompare.manual.ops.activations import logistic
 from qcompare.manual.pipeline import AddZeroPoint, Clamp, Ending, through
 from qcompare.manual.power_of_two import checked_log2
@@ -84,8 +84,7 @@ def _real(call: Call) -> Outputs:
 
 def _dynamic(call: Call) -> Outputs:
     """Each row of x and h on an 8-bit grid of its own: (83) if the options say so, else (82); TFLite `EvalHybrid`."""
-    rounding = asymmetric if call.option("asymmetric_quantize_inputs") else symmetric
-    return _floats(float_weights(call, (*of_gates(X_WEIGHTS), *of_gates(H_WEIGHTS))), rounding)
+    return _floats(float_weights(call, (*of_gates(X_WEIGHTS), *of_gates(H_WEIGHTS))), by_options(call))
 
 
 def _floats(call: Call, rounding: OnGrids) -> Outputs:

@@ -9,6 +9,7 @@ from qcompare.manual.activation import activate
 from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_weights, requantizations
 from qcompare.manual.exact import float_for, largest
 from qcompare.manual.hybrid import OnGrids, asymmetric, asymmetric_even, rounded
+from qcompare.manual.ops.filters import declared, filter_scales, require_channels
 from qcompare.manual.ops.windows import windows_of
 from qcompare.manual.pipeline import requantized
 from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding
@@ -67,12 +68,7 @@ def _accumulators(call: Call) -> np.ndarray:
 
 
 def _scales(call: Call) -> np.ndarray:
-    grid = call.input(FILTER).tensor.grid
-    if grid is None or grid.zero_point.any():
-        raise NotCoveredError(call.operator, "a filter with a zero point is")
-    if grid.per_channel and grid.axis != 0:
-        raise NotCoveredError(call.operator, f"a filter quantized along axis {grid.axis} is")
-    return grid.scale
+    return filter_scales(call, FILTER, 0)
 
 
 def _compute(call: Call, rule: Requantization) -> Outputs:
@@ -83,8 +79,7 @@ def _compute(call: Call, rule: Requantization) -> Outputs:
 
 def _dynamic(call: Call) -> Outputs:
     """Each image on an 8-bit grid of its own: (83); TFLite `EvalHybrid`."""
-    if _scales(call).size == 1 and call.input(FILTER).shape[0] > 1:
-        raise NotCoveredError(call.operator, "floats by a filter per tensor, beyond whose scale the kernel reads, are")
+    require_channels(call, _scales(call), call.input(FILTER).shape[0])
     return _real(_rounded(call, asymmetric))
 
 
@@ -103,10 +98,10 @@ def _variant(call: Call) -> Variant:
     data, bias = call.input(INPUT).tensor, call.optional(BIAS)
     if data.dtype != np.int16:
         return of_weights(data, call.input(FILTER).tensor)
-    declared = np.int32 if call.option("quantized_bias_type") == "INT32" else None
+    narrow = np.int32 if declared(call) == np.int32 else None
     if bias is None:
-        return variant.of(np.int16, declared=declared)
-    return variant.of(np.int16, bias=bias.tensor.dtype, declared=declared if bias.tensor.dtype == np.int32 else None)
+        return variant.of(np.int16, declared=narrow)
+    return variant.of(np.int16, bias=bias.tensor.dtype, declared=narrow if bias.tensor.dtype == np.int32 else None)
 
 
 def _delegated(call: Call) -> bool:
