@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from qcompare.manual.rule import MULTIPLY, Halves, Method, Precision, Rounding, Rule
+from qcompare.manual.rules import KERNEL_SETS, RULES
+from qcompare.manual.variant import Variant, of
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "arithmetic.md"
 
 
 @pytest.mark.parametrize(
@@ -47,3 +54,30 @@ def test_a_multiplier_per_channel_is_float64_throughout_where_one_per_tensor_is_
     assert Precision.MIXED.ratio((x, one), output)[0] == float(x * one[0]) / float(output)
     assert np.array_equal(Precision.MIXED.ratio((x, two), output), Precision.FLOAT64.ratio((x, two), output))
     assert Precision.FLOAT32.ratio((x, two), output).dtype == np.float32
+
+
+EQUATIONS = {"26": Precision.FLOAT64, "27": Precision.MIXED, "28": Precision.FLOAT32}
+LAYERS = {
+    "int8": (of("int8"),),
+    "int16, int32": (of("int16", bias="int32", declared="int32"),),
+    "int16, int64": (of("int16", bias="int64"), of("int16", declared="int64")),
+    "int16, none": (of("int16"),),
+}
+
+
+@pytest.mark.parametrize(("layer", "variants"), LAYERS.items())
+def test_the_documented_rules_of_fully_connected_are_the_tables(layer: str, variants: tuple[Variant, ...]) -> None:
+    (line,) = (line for line in DOCUMENT.read_text().splitlines() if line.startswith(f"| {layer} | F64"))
+    documented = [Rounding[rounding].by(EQUATIONS[n]) for rounding, n in re.findall(r"(\w+) \((\d+)\)", line)]
+    for variant in variants:
+        row = RULES["FULLY_CONNECTED", variant]
+        assert [row.rule(kernel_set) for kernel_set in KERNEL_SETS] == documented
+
+
+def test_a_variant_says_what_decides() -> None:
+    assert str(of("int8", "int16")) == "int8-int16"
+    assert str(of("int16", bias="int32", declared="int32")) == "int16, int32 bias, int32 declared"
+    assert str(of()) == "any"
+    assert of("float32").real
+    assert not of("float32", "int8").real
+    assert [of("int16", bias="int64").wide, of("int16", declared="int64").wide, of("int16").wide] == [True, True, False]
