@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import final
+
 import numpy as np
+import tensorflow as tf
+from tensorflow.types.experimental import ConcreteFunction
 
 from qcompare.export.loop import loop_model
 from qcompare.export.written import written_model
 from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.models.network import Architecture, dense_name, recurrent_name
-from qcompare.tflite.converter import Converted, checked, convert
+from qcompare.tflite.converter import Converted, checked, convert, convert_traced, traced
 from qcompare.training.calibrate import calibrate
 from qcompare.training.fake_quant import FakeQuant
+from qcompare.training.fit import KEPT
 from qcompare.training.learned import TrainedQat
 from qcompare.training.number_format import NumberFormat
 
@@ -26,33 +33,48 @@ def ptq(
 
 def ptq_fused(architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray) -> Converted:
     """As `ptq`; the recurrent layers are Keras's, which the converter turns into one operator each."""
+    network = _fused(architecture)
+    for name, variable in network.variables.items():
+        variable.assign(weights[name])
+    return convert_traced(network.traced, calibration, tracked=network.module)
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FusedNetwork:
+    """A network of Keras's layers. variables: by `layer/name`. module: holds them."""
+
+    variables: dict[str, tf.Variable]
+    module: tf.Module
+    traced: ConcreteFunction
+
+
+@lru_cache(maxsize=KEPT)
+def _fused(architecture: Architecture) -> FusedNetwork:
     import tf_keras
 
     last = len(architecture.cells) - 1
     layers = [tf_keras.layers.Input((architecture.steps, architecture.features), batch_size=1)]
-    names = [recurrent_name(index) for index in range(len(architecture.cells))]
     for index, cell in enumerate(architecture.cells):
-        layers.append(
-            tf_keras.layers.LSTM(
-                cell.units, return_sequences=architecture.return_sequences or index != last, name=names[index]
-            )
-        )
+        every = architecture.return_sequences or index != last
+        layers.append(tf_keras.layers.LSTM(cell.units, return_sequences=every, name=recurrent_name(index)))
     if architecture.return_sequences:
-        layers.append(tf_keras.layers.Flatten())
+        layers.append(tf_keras.layers.Flatten(name="flatten"))
     for index, units in enumerate(architecture.dense_units):
         activation = "linear" if index == len(architecture.dense_units) - 1 else architecture.activation
-        names.append(dense_name(index))
-        layers.append(tf_keras.layers.Dense(units, activation=activation, name=names[-1]))
-    model = tf_keras.Sequential(layers)
-    for name in names:
-        layer = model.get_layer(name)
-        layer.set_weights([weights[f"{name}/{variable.name.split('/')[-1][:-2]}"] for variable in layer.weights])
-    return convert(
-        lambda x: model(x, training=False),
-        (architecture.steps, architecture.features),
-        calibration,
-        tracked=model,
-    )
+        layers.append(tf_keras.layers.Dense(units, activation=activation, name=dense_name(index)))
+    # Keras would count the models of a process in their names, which stand in the file.
+    model = tf_keras.Sequential(layers, name="sequential")
+    # The model itself would bring functions along, which the converter traces for nothing.
+    module = tf.Module()
+    module.held = model.weights
+    variables = {
+        f"{layer.name}/{variable.name.split('/')[-1].removesuffix(':0')}": variable
+        for layer in model.layers
+        for variable in layer.weights
+    }
+    function = traced(lambda x: model(x, training=False), (architecture.steps, architecture.features))
+    return FusedNetwork(variables=variables, module=module, traced=function)
 
 
 def written(architecture: Architecture, trained: TrainedQat) -> Converted:
@@ -88,8 +110,6 @@ def aligned(architecture: Architecture, trained: TrainedQat) -> Converted:
 
 def tfmot(architecture: Architecture, trained: TrainedQat) -> Converted:
     """The dense network trained by tensorflow-model-optimization, with the ranges that it learned."""
-    from qcompare.training.tfmot import quantized
+    from qcompare.training.tfmot import network
 
-    model = quantized(architecture, trained)
-    shape = (architecture.steps, architecture.features)
-    return convert(lambda x: model(x, training=False), shape, None)
+    return convert_traced(network(architecture, trained).traced, None)

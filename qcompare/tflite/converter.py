@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.types.experimental import ConcreteFunction
 
 import qcompare.models  # noqa: F401  (settles the environment before TensorFlow is imported)
 from qcompare.core import lstm
@@ -48,10 +49,23 @@ def convert(
     activation: int8 or int16, the integers of its activations.
     tracked: what holds the variables of `forward`, if it has any: without it they are lost and the converter crashes.
     """
+    return convert_traced(traced(forward, input_shape), calibration, activation, tracked)
+
+
+def traced(forward: Callable[[tf.Tensor], tf.Tensor], input_shape: tuple[int, int]) -> ConcreteFunction:
+    """The graph of batch one that the converter takes: outputs [1, outputs] for x [1, *input_shape], float32."""
     signature = [tf.TensorSpec((1, *input_shape), tf.float32)]
+    return tf.function(forward, input_signature=signature, autograph=False).get_concrete_function()
+
+
+def convert_traced(
+    function: ConcreteFunction,
+    calibration: np.ndarray | None,
+    activation: np.dtype = INT8_ACTIVATIONS,
+    tracked: tf.Module | None = None,
+) -> Converted:
+    """As `convert`, with the values that the function's variables hold now."""
     module = tf.Module() if tracked is None else tracked
-    function = tf.function(forward, input_signature=signature, autograph=False).get_concrete_function()
-    converted = Converted(model=b"", note="never converted")
     for _ in range(ATTEMPTS):
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -59,17 +73,21 @@ def convert(
         if calibration is not None:
             converter.target_spec.supported_ops = [OPERATOR_SETS[activation.name]]
             converter.representative_dataset = lambda: ([sample[None]] for sample in calibration)
-        converted = checked(converter.convert())
-        if not not_integer(schema.read(converted.model)):
+        model = schema.without_leftovers(converter.convert())
+        found = schema.read(model)
+        if not not_integer(found):
             break
-    return converted
+    return Converted(model=model, note=faults(found))
 
 
 def checked(model: bytes) -> Converted:
     """A model with what is wrong with it."""
-    read = schema.read(model)
-    faults = [not_integer(read), *cells_out_of_range(read.main), *saturated_biases(read)]
-    return Converted(model=model, note="; ".join(filter(None, faults)))
+    return Converted(model=model, note=faults(schema.read(model)))
+
+
+def faults(model: Model) -> str:
+    """What is wrong with a model, in one line; "" when nothing is."""
+    return "; ".join(filter(None, [not_integer(model), *cells_out_of_range(model.main), *saturated_biases(model)]))
 
 
 def not_integer(model: Model) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import final
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +17,127 @@ from qcompare.models.network import Architecture
 
 Forward = Callable[[tf.Tensor], tf.Tensor]
 """Outputs [batch, outputs] for x [batch, steps, features], as in training."""
+
+Schedule = Callable[[tf.Tensor], tf.Tensor]
+"""The learning rate, float32, of a step by its number, int64 from 0 on."""
+
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
+"""Adam's constants, Keras's defaults."""
+
+KEPT = 2
+"""How many compiled trainings a process keeps for the next seed, each with variables of its own."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a compiled training depends on besides its network.
+
+    samples: of the training set. batch_size: at most all of them. regression: whether the loss is the squared error.
+    """
+
+    samples: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    regression: bool
+
+    @classmethod
+    def of(cls, dataset: Dataset, *, epochs: int, batch_size: int, learning_rate: float) -> Settings:
+        """The settings for the training set of a dataset."""
+        samples = len(dataset.x_train)
+        return cls(
+            samples=samples,
+            epochs=epochs,
+            batch_size=min(batch_size, samples),
+            learning_rate=learning_rate,
+            regression=dataset.classes is None,
+        )
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return self.samples // self.batch_size
+
+
+@final
+class Adam:
+    """Adam as Keras writes it, bit for bit; what its step number alone decides is computed once for all variables."""
+
+    def __init__(self, variables: Sequence[tf.Variable], schedule: Schedule) -> None:
+        self.variables = list(variables)
+        self.schedule = schedule
+        self.steps = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.means = [tf.Variable(tf.zeros_like(variable), trainable=False) for variable in self.variables]
+        self.squares = [tf.Variable(tf.zeros_like(variable), trainable=False) for variable in self.variables]
+
+    def reset(self) -> None:
+        """As if no step had been taken."""
+        for state in (self.steps, *self.means, *self.squares):
+            state.assign(tf.zeros_like(state))
+
+    def apply(self, gradients: Sequence[tf.Tensor]) -> None:
+        """Take a step, in place."""
+        rate = self.schedule(self.steps)
+        step = tf.cast(self.steps + 1, tf.float32)
+        rate = rate * tf.sqrt(1 - tf.pow(BETA_2, step)) / (1 - tf.pow(BETA_1, step))
+        for gradient, variable, mean, square in zip(gradients, self.variables, self.means, self.squares, strict=True):
+            mean.assign_add((gradient - mean) * (1 - BETA_1))
+            square.assign_add((tf.square(gradient) - square) * (1 - BETA_2))
+            variable.assign_sub((mean * rate) / (tf.sqrt(square) + EPSILON))
+        self.steps.assign_add(1)
+
+
+@final
+class Training:
+    """Epochs of training of some variables, compiled once: each run starts from what the variables then hold."""
+
+    def __init__(
+        self,
+        forward: Forward,
+        variables: Sequence[tf.Variable],
+        settings: Settings,
+        after_step: Callable[[], None] | None = None,
+    ) -> None:
+        """after_step: graph code to run after each step."""
+        steps = settings.steps
+        schedule = tf_keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.epochs * steps)
+        optimizer = Adam(variables, schedule)
+        loss = loss_function(regression=settings.regression)
+
+        def step(x: tf.Tensor, y: tf.Tensor) -> None:
+            with tf.GradientTape() as tape:
+                value = loss(y, forward(x))
+            optimizer.apply(tape.gradient(value, optimizer.variables))
+            if after_step is not None:
+                after_step()
+
+        @tf.function(autograph=False)
+        def epoch(x: tf.Tensor, y: tf.Tensor, batches: tf.Tensor) -> None:
+            def body(index: tf.Tensor) -> tf.Tensor:
+                step(tf.gather(x, batches[index]), tf.gather(y, batches[index]))
+                return index + 1
+
+            tf.while_loop(lambda index: index < steps, body, [tf.constant(0)])
+
+        self._settings = settings
+        self._optimizer = optimizer
+        self._epoch = epoch
+
+    def run(self, dataset: Dataset, seed: Sequence[int]) -> None:
+        """Train the variables in place.
+
+        Every epoch sees the training samples in a new order, drawn from the seed; those that do not fill a batch
+        wait for the next epoch.
+        """
+        settings = self._settings
+        self._optimizer.reset()
+        x, y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
+        generator = np.random.default_rng(seed)
+        for _ in range(settings.epochs):
+            order = generator.permutation(settings.samples)[: settings.steps * settings.batch_size]
+            self._epoch(x, y, tf.constant(order.reshape(settings.steps, settings.batch_size), tf.int32))
 
 
 def fit(
@@ -27,41 +151,14 @@ def fit(
     seed: Sequence[int],
     after_step: Callable[[], None] | None = None,
 ) -> None:
-    """Train the variables in place.
-
-    Every epoch sees the training samples in a new order, drawn from the seed; those that do not fill a batch
-    wait for the next epoch. after_step: graph code to run after each step.
-    """
-    batch_size = min(batch_size, len(dataset.x_train))
-    steps = len(dataset.x_train) // batch_size
-    schedule = tf_keras.optimizers.schedules.CosineDecay(learning_rate, epochs * steps)
-    optimizer = tf_keras.optimizers.Adam(schedule)
-    optimizer.build(variables)
-    loss = loss_function(dataset)
-    x, y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
-
-    @tf.function(autograph=False)
-    def step(batch: tf.Tensor) -> None:
-        with tf.GradientTape() as tape:
-            value = loss(tf.gather(y, batch), forward(tf.gather(x, batch)))
-        optimizer.apply_gradients(zip(tape.gradient(value, variables), variables, strict=True))
-        if after_step is not None:
-            after_step()
-
-    @tf.function
-    def epoch(batches: tf.Tensor) -> None:
-        for batch in batches:
-            step(batch)
-
-    generator = np.random.default_rng(seed)
-    for _ in range(epochs):
-        order = generator.permutation(len(dataset.x_train))[: steps * batch_size]
-        epoch(tf.constant(order.reshape(steps, batch_size), tf.int32))
+    """Train the variables in place, as a `Training` does that runs once."""
+    settings = Settings.of(dataset, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
+    Training(forward, variables, settings, after_step).run(dataset, seed)
 
 
-def loss_function(dataset: Dataset) -> tf_keras.losses.Loss:
-    """Cross entropy of the outputs as logits, or the mean squared error."""
-    if dataset.classes is None:
+def loss_function(*, regression: bool) -> tf_keras.losses.Loss:
+    """The mean squared error, or cross entropy of the outputs as logits."""
+    if regression:
         return tf_keras.losses.MeanSquaredError()
     return tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -80,18 +177,24 @@ def train_float(
     architecture: Architecture, dataset: Dataset, *, epochs: int, batch_size: int, learning_rate: float, seed: int
 ) -> dict[str, np.ndarray]:
     """Trained float32 weights by `layer/name`. The seed decides initial weights and batch order."""
-    variables = as_variables(architecture.initial_weights(np.random.default_rng([seed, 0])))
-    constants = architecture.constants()
-    fit(
-        lambda x: architecture.forward(FloatOps(Unrounded({**variables, **constants})), x),
-        list(variables.values()),
-        dataset,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        seed=[seed, 1],
-    )
+    initial = architecture.initial_weights(np.random.default_rng([seed, 0]))
+    settings = Settings.of(dataset, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
+    variables, training = _float_training(architecture, settings)
+    for name, variable in variables.items():
+        variable.assign(initial[name])
+    training.run(dataset, [seed, 1])
     return values_of(variables)
+
+
+@lru_cache(maxsize=KEPT)
+def _float_training(architecture: Architecture, settings: Settings) -> tuple[dict[str, tf.Variable], Training]:
+    """The float network's variables by `layer/name` and what trains them."""
+    variables = as_variables(architecture.initial_weights(np.random.default_rng(0)))
+    everything = {**variables, **architecture.constants()}
+    training = Training(
+        lambda x: architecture.forward(FloatOps(Unrounded(everything)), x), list(variables.values()), settings
+    )
+    return variables, training
 
 
 def outputs(forward: Forward, x: np.ndarray) -> np.ndarray:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cached_property, lru_cache
+from typing import final
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
+from tensorflow.types.experimental import ConcreteFunction
 
 from qcompare.data.dataset import Dataset
 from qcompare.models.network import Architecture, dense_name
+from qcompare.tflite.converter import traced
 from qcompare.training.calibrate import calibrate
-from qcompare.training.fit import fit, outputs
+from qcompare.training.fit import KEPT, Settings, Training
 from qcompare.training.learned import TrainedQat
 
 INPUT_LAYER = "quantize_layer"
@@ -32,37 +37,62 @@ def train(
     ranges end one optimizer step stale.
     """
     ranges = calibrate(architecture, float_weights, dataset.calibration)
-    model = quantized(architecture, TrainedQat(weights=float_weights, ranges=ranges))
-    fit(
-        lambda x: model(x, training=True),
-        model.trainable_variables,
-        dataset,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        seed=[seed, 2],
-    )
-    return _read(architecture, model)
+    settings = Settings.of(dataset, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
+    found = network(architecture, TrainedQat(weights=float_weights, ranges=ranges))
+    found.training(settings).run(dataset, [seed, 2])
+    return _read(found.model)
 
 
 def evaluate(architecture: Architecture, trained: TrainedQat, x: np.ndarray) -> np.ndarray:
     """The fake-quantized outputs [samples, outputs], float32."""
-    model = quantized(architecture, trained)
-    return outputs(lambda samples: model(samples, training=False), x)
+    return network(architecture, trained).outputs(tf.constant(x)).numpy()
 
 
-def quantized(architecture: Architecture, trained: TrainedQat) -> tf_keras.Model:
-    """tfmot's model with these weights and ranges; weight ranges are those of the weights."""
-    tf_keras.backend.clear_session()
-    last = len(architecture.dense_units) - 1
-    layers = [tf_keras.layers.Input((architecture.steps, architecture.features)), tf_keras.layers.Flatten()]
-    for index, units in enumerate(architecture.dense_units):
-        activation = "linear" if index == last else architecture.activation
-        layers.append(tf_keras.layers.Dense(units, activation=activation, name=dense_name(index)))
-    model = tfmot.quantization.keras.quantize_model(tf_keras.Sequential(layers))
-    for name, variable in _variables(model).items():
+def network(architecture: Architecture, trained: TrainedQat) -> Network:
+    """The process's network of this architecture, with these weights and ranges until the next call.
+
+    Weight ranges are those of the weights.
+    """
+    found = _network(architecture)
+    for name, variable in _variables(found.model).items():
         variable.assign(_value(name, trained))
-    return model
+    return found
+
+
+@final
+class Network:
+    """tfmot's `quantize_model` of a dense network, built and traced once.
+
+    outputs: the fake-quantized outputs [samples, outputs] of x [samples, steps, features], compiled.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        tf_keras.backend.clear_session()  # Keras counts layers in their names, which the converter takes over
+        last = len(architecture.dense_units) - 1
+        layers = [tf_keras.layers.Input((architecture.steps, architecture.features)), tf_keras.layers.Flatten()]
+        for index, units in enumerate(architecture.dense_units):
+            activation = "linear" if index == last else architecture.activation
+            layers.append(tf_keras.layers.Dense(units, activation=activation, name=dense_name(index)))
+        self.model: tf_keras.Model = tfmot.quantization.keras.quantize_model(tf_keras.Sequential(layers))
+        self.outputs = tf.function(lambda x: self.model(x, training=False), autograph=False)
+        self._shape = (architecture.steps, architecture.features)
+        self._trainings: dict[Settings, Training] = {}
+
+    @cached_property
+    def traced(self) -> ConcreteFunction:
+        """The outputs as the converter takes them."""
+        return traced(lambda x: self.model(x, training=False), self._shape)
+
+    def training(self, settings: Settings) -> Training:
+        """What trains the network, compiled once."""
+        if settings not in self._trainings:
+            self._trainings[settings] = Training(
+                lambda x: self.model(x, training=True), self.model.trainable_variables, settings
+            )
+        return self._trainings[settings]
+
+
+_network = lru_cache(maxsize=KEPT)(Network)
 
 
 def _variables(model: tf_keras.Model) -> dict[str, tf.Variable]:
@@ -95,7 +125,7 @@ def _value(name: str, trained: TrainedQat) -> np.ndarray:
     return trained.ranges[_role(name)][end]
 
 
-def _read(architecture: Architecture, model: tf_keras.Model) -> TrainedQat:
+def _read(model: tf_keras.Model) -> TrainedQat:
     variables = {name: variable.numpy() for name, variable in _variables(model).items()}
     weights = {name: value for name, value in variables.items() if name.endswith(("/kernel", "/bias"))}
     bounds = [name for name in variables if name.endswith("_min") and "/kernel" not in name]

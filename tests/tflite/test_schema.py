@@ -150,6 +150,21 @@ def test_no_two_constants_share_a_buffer():
     assert model.buffers[0].data is None
 
 
+def test_buffers_that_nothing_names_are_zeroed():
+    model = unpack(write(model_of(network())))
+    for content in (b"left", b"min"):
+        buffer = flat.BufferT()
+        buffer.data = np.frombuffer(content, np.uint8)
+        model.buffers.append(buffer)
+    metadata = flat.MetadataT()
+    metadata.name, metadata.buffer = "min_runtime_version", len(model.buffers) - 1
+    model.metadata = [metadata]
+    before = pack(model)
+    after = schema.without_leftovers(before)
+    assert after == before.replace(b"left", bytes(4))
+    assert after != before
+
+
 def refused(model):
     """Whether a model is refused, in one line; any other exception fails the test."""
     try:
