@@ -20,15 +20,19 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture, Cell
-from qcompare.models.ops import Ops
 from qcompare.models.simple_rnn import SimpleRNNCell
+from qcompare.training.calibrate import calibrate
 from qcompare.training.exact import ExactOps
-from qcompare.training.fake_quant import AlignedOps, is_cell
+from qcompare.training.fake_quant import Aligned
 from qcompare.training.fit import as_variables
-from qcompare.training.qat import calibrate, follow
+from qcompare.training.qat import follow
 from qcompare.training.runtime import prepare
+from qcompare.training.scales import is_cell
+
+Operators = FloatOps | ExactOps
 
 BATCH = 50
 MOMENTUM = 0.99
@@ -42,7 +46,7 @@ SHAPES: dict[str, tuple[Cell, int, int]] = {
 
 
 def training_step(
-    architecture: Architecture, ops: Callable[[dict[str, tf.Variable]], Ops], weights: dict[str, np.ndarray]
+    architecture: Architecture, ops: Callable[[dict[str, tf.Variable]], Operators], weights: dict[str, np.ndarray]
 ) -> Callable[[tf.Tensor, tf.Tensor], None]:
     """Forward, backward, Adam; with fake quantization also the ranges that follow the batch."""
     variables = as_variables(weights)
@@ -57,8 +61,8 @@ def training_step(
             outputs = architecture.forward(operators, x)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, outputs))
         optimizer.apply_gradients(zip(tape.gradient(loss, trained), trained, strict=True))
-        if isinstance(operators, AlignedOps):
-            follow(operators, MOMENTUM)
+        if isinstance(operators, FloatOps) and isinstance(operators.rounding, Aligned):
+            follow(operators.rounding, MOMENTUM)
 
     return step
 
@@ -66,6 +70,14 @@ def training_step(
 def moving(ranges: dict[str, np.ndarray]) -> dict[str, Any]:
     """Ranges as training holds them: variables, but for the cell's."""
     return ranges | as_variables({role: values for role, values in ranges.items() if not is_cell(role)})
+
+
+def unrounded(weights: dict[str, tf.Variable]) -> FloatOps:
+    return FloatOps(Unrounded(weights))
+
+
+def fake_quantized(weights: dict[str, tf.Variable], learned: dict[str, Any]) -> FloatOps:
+    return FloatOps(Aligned(weights, learned))
 
 
 def main() -> None:
@@ -78,9 +90,9 @@ def main() -> None:
         weights = architecture.initial_weights(rng)
         x = rng.normal(size=(BATCH, steps, features)).astype(np.float32)
         ranges = calibrate(architecture, weights, x)
-        kinds: list[Callable[[dict[str, tf.Variable]], Ops]] = [
-            Ops,
-            partial(AlignedOps, learned=moving(ranges), kernels="reference"),
+        kinds: list[Callable[[dict[str, tf.Variable]], Operators]] = [
+            unrounded,
+            partial(fake_quantized, learned=moving(ranges)),
             partial(ExactOps, learned=ranges, kernels="reference"),
         ]
         steps_ = [training_step(architecture, kind, weights) for kind in kinds]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 import tensorflow as tf
@@ -49,6 +49,7 @@ Cell = SteppedLayer | SequenceLayer
 """A recurrent layer."""
 
 
+@final
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
     """Recurrent layers, then dense layers; the last dense layer gives the outputs, without activation.

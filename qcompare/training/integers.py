@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from qcompare.training.number_format import NumberFormat
 from qcompare.training.scales import weight_scale
 
 
+@final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Constant:
     """Integers and their scales."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +25,7 @@ Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 """(arguments [batch, 4 units], cell [batch, units]) -> h before it is rounded, and the next cell."""
 
 
+@final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GateWeight:
     """A matrix [inputs, 4 units] whose products are arguments of gates.

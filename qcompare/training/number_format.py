@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
 from qcompare.core.grid import Grid
 
 
+@final
 @dataclass(frozen=True, kw_only=True)
 class NumberFormat:
     """Activations on an affine int8 or a symmetric int16 grid; weights are int8, a scale a channel.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -9,11 +10,17 @@ import numpy as np
 import pytest
 
 from qcompare.analysis.figures import to_integers, to_reals
-from qcompare.analysis.parameters import compare_parameters
+from qcompare.analysis.parameters import (
+    activation_role,
+    compare_parameters,
+    lstm_roles,
+    roles_before_activations,
+    weight_roles,
+)
 from qcompare.core.graph import Graph, Tensor, model_of
 from qcompare.engines.runtimes import RUNTIMES
-from qcompare.export import written as deploy
 from qcompare.export.loop import loop_model
+from qcompare.export.written import WrittenModel, written_model
 from qcompare.manual import executor
 from qcompare.manual.arithmetic import KERNEL_SETS
 from qcompare.models.lmu import LMUCell
@@ -24,8 +31,10 @@ from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.routes import export
 from qcompare.tflite import schema
 from qcompare.tflite.converter import INTEGER_DTYPES
+from qcompare.training.calibrate import calibrate
+from qcompare.training.learned import TrainedQat, learned_scales
 from qcompare.training.number_format import INT8, INT16X8
-from qcompare.training.qat import TrainedQat, calibrate, evaluate, learned_scales
+from qcompare.training.qat import evaluate
 from tests.training.random_networks import Network, fused_network
 
 
@@ -36,7 +45,7 @@ def network() -> Network:
 
 @pytest.fixture(scope="module")
 def graph(network: Network) -> Graph:
-    return schema.read(deploy.model(network.architecture, network.weights, network.ranges)).main
+    return schema.read(written_model(network.architecture, network.weights, network.ranges).model).main
 
 
 def activation(low: np.float32, high: np.float32) -> tuple[np.float32, int]:
@@ -256,7 +265,9 @@ def test_a_loop_gives_the_integers_of_the_unrolled_network(name: str) -> None:
 def test_a_loop_does_not_grow_with_the_number_of_steps() -> None:
     short = random_network(CELLS["lstm"])
     long = replace(short.architecture, steps=300)
-    sizes = [len(loop_model(architecture, short.weights, short.ranges)) for architecture in (short.architecture, long)]
+    sizes = [
+        len(loop_model(architecture, short.weights, short.ranges).model) for architecture in (short.architecture, long)
+    ]
     assert sizes[0] == sizes[1]
 
 
@@ -270,3 +281,95 @@ def test_every_learned_parameter_stands_in_a_loop() -> None:
     assert all(row["exact"] for row in rows if "exact" in row)
     names = [(row["tensor"], row["channel"]) for row in rows]
     assert len(names) == len(set(names))
+
+
+def unrolled(network: Network) -> WrittenModel:
+    return written_model(network.architecture, network.weights, network.ranges)
+
+
+def sixteen_bits(network: Network) -> WrittenModel:
+    return written_model(network.architecture, network.weights, network.ranges, INT16X8)
+
+
+def looped(network: Network) -> WrittenModel:
+    return loop_model(network.architecture, network.weights, network.ranges)
+
+
+FUSED: tuple[Cell, ...] = (FusedLSTM(units=4), FusedLSTM(units=6))
+WRITTEN: list[tuple[Callable[[Network], WrittenModel], tuple[Cell, ...], bool]] = [
+    (unrolled, FUSED, False),
+    (unrolled, FUSED, True),
+    *((kind, cells, False) for kind in (unrolled, sixteen_bits) for cells in CELLS.values()),
+    *((kind, CELLS["lstm"], True) for kind in (unrolled, sixteen_bits)),
+    *((looped, cells, False) for cells in CELLS.values() if cells),
+]
+"""How a model is written, of which cells, and whether its head reads every step."""
+
+
+def roles_by_names(graph: Graph, weight_of: Mapping[str, str]) -> dict[int, str]:
+    """Index -> role of the int8 and int16 tensors, as it is told of a model that has nothing but names."""
+    named = {tensor.index: activation_role(graph, tensor) for tensor in graph.tensors if tensor.data is None}
+    roles = named | weight_roles(graph, weight_of) | lstm_roles(graph) | roles_before_activations(graph)
+    integers = {tensor.index for tensor in graph.tensors if tensor.dtype in (np.int8, np.int16)}
+    return {index: role for index, role in roles.items() if role and index in integers}
+
+
+@pytest.mark.parametrize(("kind", "cells", "every"), WRITTEN)
+def test_taps_come_with_the_model_and_are_those_that_names_tell(
+    kind: Callable[[Network], WrittenModel], cells: tuple[Cell, ...], every: bool
+) -> None:
+    network = random_network(cells, return_sequences=every)
+    written = kind(network)
+    trained = TrainedQat(weights=network.weights, ranges=network.ranges)
+    learned, weight_of = learned_scales(network.architecture, trained, per_channel=True)
+    main, *bodies = schema.read(written.model).graphs
+    # What a body is given is no input of the model.
+    graphs = [main, *(replace(body, inputs=()) for body in bodies)]
+    told = {
+        (number, index): role
+        for number, graph in enumerate(graphs)
+        for index, role in roles_by_names(graph, weight_of).items()
+    }
+    assert {place: tap.role for place, tap in written.places.items()} == told
+    assert set(learned) <= set(told.values())
+
+
+def steps_of(written: WrittenModel, role: str) -> dict[str, int | None]:
+    """Tensor's name -> time step, of the tensors of a role."""
+    graphs = schema.read(written.model).graphs
+    return {
+        graphs[number].tensors[index].name: tap.step
+        for (number, index), tap in written.places.items()
+        if tap.role == role
+    }
+
+
+def test_taps_of_unrolled_layers_have_their_time_step() -> None:
+    written = unrolled(random_network(CELLS["lstm"]))
+    assert steps_of(written, "recurrent_1/h") == {f"recurrent_1/step_{step}/h/MUL": step for step in range(3)}
+    assert steps_of(written, "x") == {"x": None, **{f"x/UNPACK_{step}": step for step in range(3)}}
+    assert steps_of(written, "recurrent_0/kernel") == {"recurrent_0/kernel": None}
+    assert set(steps_of(written, "dense_0/output").values()) == {None}
+
+
+def test_taps_of_a_fused_layer_stand_for_all_time_steps_but_for_the_one_cut_out() -> None:
+    written = unrolled(random_network(FUSED))
+    names = ("h_state", "h_intermediate", "h")
+    assert steps_of(written, "recurrent_0/h") == {f"recurrent_0/{name}": None for name in names}
+    assert steps_of(written, "recurrent_1/h") == {f"recurrent_1/{name}": None for name in names} | {"last_step": 2}
+    assert steps_of(written, "recurrent_0/kernel/f") == {"recurrent_0/input_to_forget": None}
+
+
+def test_taps_of_a_loop_have_the_last_time_step_where_it_ends() -> None:
+    written = looped(random_network(CELLS["simple_rnn"]))
+    assert steps_of(written, "recurrent_0/h") == {
+        "recurrent_0/step/h/LAST_0": 2,
+        "recurrent_0/step/h/TESTED_0": None,
+        "recurrent_0/step/h/BEFORE_0": None,
+        "recurrent_0/step/h/TANH": None,
+    }
+
+
+def test_a_fused_layer_is_no_loop() -> None:
+    with pytest.raises(ValueError, match="a fused layer has none"):
+        looped(random_network(FUSED))

@@ -7,11 +7,13 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from qcompare.core.tap import Tap
+from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.models.initial import glorot_uniform, orthogonal
 from qcompare.models.lmu import LMUCell, legendre_matrices
-from qcompare.models.lstm import LSTMCell
+from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture
-from qcompare.models.ops import LOGISTIC_RANGE, TANH_RANGE, Ops
+from qcompare.models.ops import LOGISTIC_RANGE, TANH_RANGE, Place
 from qcompare.models.simple_rnn import SimpleRNNCell
 
 STEPS, FEATURES, SAMPLES = 7, 3, 5
@@ -35,7 +37,8 @@ def weights_of(architecture, seed=1):
 
 
 def outputs(architecture, weights, x=X):
-    return architecture.forward(Ops({**weights, **architecture.constants()}), tf.constant(x)).numpy()
+    rounding = Unrounded({**weights, **architecture.constants()})
+    return architecture.forward(FloatOps(rounding), tf.constant(x)).numpy()
 
 
 def in_keras(layers, values, x=X):
@@ -207,23 +210,17 @@ def test_the_order_of_the_steps_matters():
     assert not np.allclose(outputs(architecture, weights, X), outputs(architecture, weights, X[:, ::-1]))
 
 
-class Roles(Ops):
-    """Notes every role with the graph name of its tensor's operator, and the range that its kernel prescribes."""
-
-    def __init__(self, weights):
-        super().__init__(weights)
-        self.seen = []
-
-    def rounded(self, role, value, fixed=None):
-        self.seen.append((role, value.op.name, fixed))
-        return value
-
-
 def roles_of(architecture):
+    """Every role with the graph name of its tensor's operator, and the range that its kernel prescribes."""
+    seen = []
+
+    def see(tap, value, fixed):
+        seen.append((tap.role, value.tensor.op.name, fixed))
+
     with tf.Graph().as_default():
-        ops = Roles({**weights_of(architecture), **architecture.constants()})
+        ops = FloatOps(Unrounded({**weights_of(architecture), **architecture.constants()}), see)
         architecture.forward(ops, tf.zeros([1, architecture.steps, architecture.features]))
-        return ops.seen
+    return seen
 
 
 def test_roles_are_shared_by_the_steps_and_graph_names_say_the_step():
@@ -272,26 +269,42 @@ def test_relu_is_part_of_the_operator_before_it_and_tanh_an_operator_of_its_own(
         assert {role for role, _, _ in roles_of(of([], (5, 2), activation))} == roles
 
 
-def test_a_scope_ends_where_it_began():
-    ops = Ops({})
-    with ops.scope("outer"):
-        assert ops.role("a") == "outer/a"
-        with ops.scope("inner", 3):
-            assert ops.role("a") == "inner/a"
-        assert ops.role("a") == "outer/a"
-    assert ops.layer == ""
+def test_a_place_ends_where_it_began():
+    place = Place()
+    with place.within("outer", None):
+        assert place.role("a") == "outer/a"
+        with place.within("inner", 3):
+            assert place.role("a") == "inner/a"
+            assert place.tap("inner/a") == Tap("inner/a", 3)
+        assert place.role("a") == "outer/a"
+        assert place.tap("outer/a") == Tap("outer/a")
+    assert (place.layer, place.step) == ("", None)
 
 
-def test_a_scope_ends_when_its_block_raises():
-    ops = Ops({})
+def test_a_place_ends_when_its_block_raises():
+    place = Place()
 
     def fail():
-        with ops.scope("inner"):
+        with place.within("inner", 1):
             raise LookupError
 
     with pytest.raises(LookupError):
         fail()
-    assert ops.layer == ""
+    assert (place.layer, place.step) == ("", None)
+
+
+@pytest.mark.parametrize("cell", [LSTMCell(units=6), FusedLSTM(units=6)], ids=["unrolled", "fused"])
+def test_results_are_seen_with_their_time_steps(cell):
+    seen = {}
+    architecture = of([cell], steps=3)
+    ops = FloatOps(
+        Unrounded(weights_of(architecture)), lambda tap, value, fixed: seen.__setitem__(tap, value.tensor.numpy())
+    )
+    output = architecture.forward(ops, tf.constant(X[:, :3]))
+    assert {tap.step for tap in seen if tap.role == "recurrent_0/h"} == {0, 1, 2}
+    assert {tap for tap in seen if tap.step is None} == {Tap("x"), Tap("dense_0/output")}
+    np.testing.assert_array_equal(seen[Tap("dense_0/output")], output)
+    assert {tap.role for tap in seen} >= {f"recurrent_0/gate_{gate}" for gate in "ifgo"}
 
 
 def test_initial_weights_have_their_distribution():

@@ -8,7 +8,7 @@ import numpy as np
 
 from qcompare.models.lstm import FusedLSTM
 from qcompare.models.network import Architecture
-from qcompare.training.fake_quant import cell_range
+from qcompare.training.scales import cell_range
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -2,50 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from qcompare.analysis.figures import to_integers
+from qcompare.core.tap import Tap
 from qcompare.engines.runtimes import RUNTIMES
-from qcompare.export import written as deploy
+from qcompare.export.written import written_model
 from qcompare.manual.arithmetic import KERNEL_SETS
+from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import LSTMCell
-from qcompare.models.network import Architecture, Cell
+from qcompare.models.network import Architecture, Cell, SequenceLayer, recurrent_name
 from qcompare.models.ops import Ops
 from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.routes import export
 from qcompare.tflite import schema
 from qcompare.training import fixed_point
-from qcompare.training.exact import CHUNK, ExactOps, Integers, lstm_kernels, product
-from qcompare.training.fake_quant import AlignedOps
-from qcompare.training.qat import TrainedQat, calibrate
+from qcompare.training.calibrate import calibrate
+from qcompare.training.exact import CHUNK, ExactOps, Integers, product
+from qcompare.training.fake_quant import Aligned
+from qcompare.training.learned import TrainedQat
+from qcompare.training.lstm_kernels import lstm_kernels
 from tests.training.random_networks import Network, fused_network
 
 
-class RecordingOps(ExactOps):
-    """Keeps h of every step of every LSTM."""
-
-    def lstm(self, sequence: list[Integers], units: int) -> list[Integers]:
-        outputs = super().lstm(sequence, units)
-        self.hidden = [*getattr(self, "hidden", []), tf.stack([h.tensor for h in outputs], 1) + h_zero_point(outputs)]
-        return outputs
-
-
-def h_zero_point(outputs: list[Integers]) -> float:
-    return float(outputs[0].grid.zero_point)
+def hidden_of(architecture: Architecture, seen: dict[Tap, tf.Tensor]) -> list[tf.Tensor]:
+    """h of every step of every fused LSTM, [batch, steps, units]."""
+    layers = [recurrent_name(i) for i, cell in enumerate(architecture.cells) if isinstance(cell, SequenceLayer)]
+    return [tf.stack([seen[Tap(f"{layer}/h", step)] for step in range(architecture.steps)], 1) for layer in layers]
 
 
 def check(network: Network, model: bytes, kernels: str) -> None:
     """The forward pass gives the runtime's integers at the output and at h of every step of a fused LSTM."""
     graph = schema.read(model).main
-    ops = RecordingOps({**network.weights, **network.architecture.constants()}, network.ranges, kernels)
+    architecture = network.architecture
 
     def forward(x: tf.Tensor) -> list[tf.Tensor]:
-        return [network.architecture.forward(ops, x), *getattr(ops, "hidden", [])]
+        seen: dict[Tap, tf.Tensor] = {}
+
+        def see(tap: Tap, value: Integers) -> None:
+            seen[tap] = value.tensor + float(value.grid.zero)
+
+        ops = ExactOps({**network.weights, **architecture.constants()}, network.ranges, kernels, see)
+        return [architecture.forward(ops, x), *hidden_of(architecture, seen)]
 
     output, *hidden = tf.function(forward, autograph=False)(tf.constant(network.samples))
     x, y = (graph.tensors[index] for index in (graph.inputs[0], graph.outputs[0]))
@@ -64,7 +70,7 @@ def test_fused_lstm_under_stress(kernels: str, exact_networks: int) -> None:
     rng = np.random.default_rng(KERNEL_SETS.index(kernels))
     for index in range(exact_networks):
         network = fused_network(rng, steps=int(rng.integers(1, 13)), layers=1 + index % 2)
-        check(network, deploy.model(network.architecture, network.weights, network.ranges), kernels)
+        check(network, written_model(network.architecture, network.weights, network.ranges).model, kernels)
 
 
 def test_inputs_wider_than_a_float32_product_holds() -> None:
@@ -72,7 +78,7 @@ def test_inputs_wider_than_a_float32_product_holds() -> None:
     network = fused_network(rng, steps=2, layers=1, features=2 * CHUNK + 7)
     extreme = np.where(network.samples > 0, 9, -9).astype(np.float32)
     network = replace(network, samples=extreme, ranges={**network.ranges, "x": np.array([0, 3], np.float32)})
-    check(network, deploy.model(network.architecture, network.weights, network.ranges), "reference")
+    check(network, written_model(network.architecture, network.weights, network.ranges).model, "reference")
 
 
 def test_wide_products_are_summed_without_rounding() -> None:
@@ -112,12 +118,12 @@ def test_unrolled_networks(unrolled: tuple[Network, bytes], kernels: str) -> Non
     check(*unrolled, kernels)
 
 
-def gradients(network: Network, ops: Ops) -> np.ndarray:
-    """Of the sum of squared outputs, by all weights, in one vector."""
+def gradients(network: Network, ops: Callable[[dict[str, tf.Tensor]], Ops[Any]]) -> np.ndarray:
+    """Of the sum of squared outputs, by all weights, in one vector. ops: weights -> the operators."""
     variables = {name: tf.Variable(value) for name, value in network.weights.items()}
-    ops.weights = {**variables, **network.architecture.constants()}
+    everything = {**variables, **network.architecture.constants()}
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(network.architecture.forward(ops, tf.constant(network.samples)) ** 2)
+        loss = tf.reduce_sum(network.architecture.forward(ops(everything), tf.constant(network.samples)) ** 2)
     found = tape.gradient(loss, list(variables.values()))
     return np.concatenate([gradient.numpy().ravel() for gradient in found])
 
@@ -128,8 +134,8 @@ def test_gradients_point_where_those_of_the_float_network_do(kernels: str) -> No
     rng = np.random.default_rng(5)
     network = fused_network(rng, steps=4, layers=2, strength=1)
     network = replace(network, ranges=calibrate(network.architecture, network.weights, network.samples))
-    exact = gradients(network, ExactOps({}, network.ranges, kernels))
-    real = gradients(network, Ops({}))
+    exact = gradients(network, partial(ExactOps, learned=network.ranges, kernels=kernels))
+    real = gradients(network, lambda weights: FloatOps(Unrounded(weights)))
     cosine = exact @ real / np.linalg.norm(exact) / np.linalg.norm(real)
     assert cosine > 0.99
     assert np.linalg.norm(exact) == pytest.approx(np.linalg.norm(real), rel=0.1)
@@ -138,8 +144,8 @@ def test_gradients_point_where_those_of_the_float_network_do(kernels: str) -> No
 def test_unrolled_gradients_point_where_those_of_the_float_network_do(unrolled: tuple[Network, bytes]) -> None:
     network, _ = unrolled
     network = replace(network, ranges=calibrate(network.architecture, network.weights, network.samples))
-    exact = gradients(network, ExactOps({}, network.ranges, "reference"))
-    real = gradients(network, Ops({}))
+    exact = gradients(network, partial(ExactOps, learned=network.ranges, kernels="reference"))
+    real = gradients(network, lambda weights: FloatOps(Unrounded(weights)))
     assert exact @ real / np.linalg.norm(exact) / np.linalg.norm(real) > 0.97
 
 
@@ -153,7 +159,7 @@ def test_fake_quantization_of_the_fused_lstm_is_near_the_integers(kernels: str, 
     step = float(np.ptp(ranges[f"dense_{len(network.architecture.dense_units) - 1}/output"]) / 255)
     fake, exact = (
         network.architecture.forward(ops, tf.constant(network.samples)).numpy()
-        for ops in (AlignedOps(weights, ranges, kernels), ExactOps(weights, ranges, kernels))
+        for ops in (FloatOps(Aligned(weights, ranges, kernels)), ExactOps(weights, ranges, kernels))
     )
     assert np.abs(fake - exact).max() <= 1.5 * step
     assert (np.abs(fake - exact) < step / 2).mean() > 0.98

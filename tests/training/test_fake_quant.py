@@ -6,18 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from qcompare.core.tap import Tap
+from qcompare.models.float_ops import FloatOps, Reals, Unrounded
 from qcompare.models.ops import LOGISTIC_RANGE, TANH_RANGE
-from qcompare.training.fake_quant import (
-    SMALLEST_RANGE,
-    AlignedOps,
-    FakeQuantized,
-    FakeQuantOps,
-    RangeObserver,
-    WeightReaders,
-    weight_scale,
-)
+from qcompare.training.calibrate import RangeObserver
+from qcompare.training.fake_quant import Aligned, FakeQuant
 from qcompare.training.near_lstm import coarsened, exponent_of
 from qcompare.training.number_format import INT8
+from qcompare.training.scales import SMALLEST_RANGE, weight_scale
 
 GENERATOR = np.random.default_rng(3)
 RANGES = [(-1.0, 1.0), (-0.3, 2.7), (0.0, 5.9), (-12.0, 1e-6), (-1e-3, 3e-3), (-4.1, 0.02)]
@@ -29,8 +25,8 @@ def learned(low, high, role="layer/y"):
 
 def rounded(kind, values, low, high):
     """Values as the operators hand them on, for the role layer/y."""
-    ops = kind({}, learned(low, high))
-    return ops.rounded("layer/y", tf.constant(values, tf.float32))
+    rounding = kind({}, learned(low, high))
+    return rounding.result("layer/y", tf.constant(values, tf.float32))
 
 
 def integers(result, low, high):
@@ -46,7 +42,7 @@ def integers(result, low, high):
 def test_aligned_values_are_whole_multiples_of_the_scale(low, high):
     margin = 0.2 * (high - low)
     values = GENERATOR.uniform(low - margin, high + margin, 5000).astype(np.float32)
-    q = integers(rounded(AlignedOps, values, low, high), low, high)
+    q = integers(rounded(Aligned, values, low, high), low, high)
     zero_point = INT8.grid(np.float32(low), np.float32(high)).zero_point[0]
     assert (q + zero_point).min() >= -128
     assert (q + zero_point).max() <= 127
@@ -59,7 +55,7 @@ def test_aligned_values_are_the_nearest_of_the_grid(low, high):
     zero_point = int(INT8.grid(np.float32(low), np.float32(high)).zero_point[0])
     margin = 0.2 * (high - low)
     values = GENERATOR.uniform(low - margin, high + margin, 400).astype(np.float32)
-    q = integers(rounded(AlignedOps, values, low, high), low, high)
+    q = integers(rounded(Aligned, values, low, high), low, high)
     for value, found in zip(values.tolist(), q.tolist(), strict=True):
         exact = Fraction(value) / Fraction(float(scale))
         inside = min(max(exact, -128 - zero_point), 127 - zero_point)
@@ -69,7 +65,7 @@ def test_aligned_values_are_the_nearest_of_the_grid(low, high):
 def test_what_the_converter_sees_differs_from_the_aligned_grid_by_float_rounding_alone():
     low, high = np.float32(-0.7), np.float32(1.9)
     values = GENERATOR.uniform(-1, 2.2, 2000).astype(np.float32)
-    aligned, plain = (np.asarray(rounded(kind, values, low, high).tensor) for kind in (AlignedOps, FakeQuantOps))
+    aligned, plain = (np.asarray(rounded(kind, values, low, high).tensor) for kind in (Aligned, FakeQuant))
     scale = float(high - low) / 255
     gaps = np.abs(aligned.astype(np.float64) - plain) / scale
     assert np.minimum(gaps, np.abs(gaps - 1)).max() < 1e-3
@@ -78,13 +74,12 @@ def test_what_the_converter_sees_differs_from_the_aligned_grid_by_float_rounding
 
 def test_zero_is_on_every_grid():
     for low, high in RANGES:
-        assert np.asarray(rounded(AlignedOps, [0.0], low, high).tensor) == 0.0
+        assert np.asarray(rounded(Aligned, [0.0], low, high).tensor) == 0.0
 
 
 @pytest.mark.parametrize("fixed", [TANH_RANGE, LOGISTIC_RANGE])
 def test_prescribed_ranges_are_powers_of_two(fixed):
-    ops = AlignedOps({}, {}, "reference")
-    result = ops.rounded("layer/y", tf.constant([0.5, -7.0, 7.0]), fixed)
+    result = Aligned({}, {}).result("layer/y", tf.constant([0.5, -7.0, 7.0]), fixed)
     assert float(result.scale) in (1 / 128, 1 / 256)
     np.testing.assert_array_equal(result.tensor, [0.5, *fixed])
     expected = INT8.grid(np.float32(fixed[0]), np.float32(fixed[1]))
@@ -93,11 +88,11 @@ def test_prescribed_ranges_are_powers_of_two(fixed):
     )
 
 
-@pytest.mark.parametrize("kind", [AlignedOps, FakeQuantOps])
+@pytest.mark.parametrize("kind", [Aligned, FakeQuant])
 def test_gradients_pass_inside_the_range_and_stop_outside(kind):
     values = tf.Variable([-5.0, -0.2, 0.0, 0.3, 9.0])
     with tf.GradientTape() as tape:
-        result = kind({}, learned(-1.0, 1.0)).rounded("layer/y", values).tensor
+        result = kind({}, learned(-1.0, 1.0)).result("layer/y", values).tensor
         total = tf.reduce_sum(result * tf.constant([1.0, 2.0, 3.0, 4.0, 5.0]))
     np.testing.assert_array_equal(tape.gradient(total, values), [0, 2, 3, 4, 0])
 
@@ -106,8 +101,7 @@ def test_weights_lie_on_a_grid_of_their_own_column_as_it_is_now():
     weight = tf.Variable(GENERATOR.normal(size=(7, 5)).astype(np.float32) * np.float32([1, 10, 0.1, 3, 0]))
     found = []
     for _ in range(2):
-        ops = AlignedOps({"layer/w": weight}, {}, "reference")
-        values, expected = ops.weight("layer/w").numpy(), weight.numpy()
+        values, expected = Aligned({"layer/w": weight}, {}).weight("layer/w").numpy(), weight.numpy()
         scale = weight_scale(expected, per_channel=True).scale
         q = values.astype(np.float64) / scale
         np.testing.assert_allclose(q, np.round(q), atol=1e-4)
@@ -125,7 +119,7 @@ def test_gradients_reach_weights_and_biases():
     }
     ranges = learned(-8, 8) | learned(-3, 3, "x")
     with tf.GradientTape() as tape:
-        ops = AlignedOps(weights, ranges, "reference")
+        ops = FloatOps(Aligned(weights, ranges))
         x = ops.input(tf.constant(GENERATOR.normal(size=(6, 4)).astype(np.float32)))
         with ops.scope("layer"):
             total = tf.reduce_sum(ops.fully_connected("y", x, "w", "b").tensor)
@@ -138,9 +132,9 @@ def test_biases_are_whole_multiples_of_the_products_scale():
         "layer/w": GENERATOR.normal(size=(4, 3)).astype(np.float32),
         "layer/b": np.array([0.3, -2.0, 11.0], np.float32),
     }
-    ops = AlignedOps(weights, learned(-3, 3, "x"), "reference")
-    x = ops.input(tf.zeros([1, 4]))
-    bias = np.asarray(ops.bias("layer/b", x, "layer/w"), np.float64)
+    rounding = Aligned(weights, learned(-3, 3, "x"))
+    x = rounding.result("x", tf.zeros([1, 4]))
+    bias = np.asarray(rounding.bias("layer/b", x, "layer/w"), np.float64)
     scale = float(x.scale) * weight_scale(weights["layer/w"], per_channel=True).scale.astype(np.float64)
     np.testing.assert_allclose(bias / scale, np.round(weights["layer/b"] / scale), rtol=1e-6)
 
@@ -175,14 +169,14 @@ def mul_kernel(a, b, scale_a, scale_b, scale_out, zero_point):
 )
 def test_mul_rounds_twice_as_the_kernel_does(range_a, range_b, range_out):
     ranges = [np.array(each, np.float32) for each in (range_a, range_b, range_out)]
-    ops = AlignedOps({}, {"layer/y": ranges[2]}, "reference")
+    ops = FloatOps(Aligned({}, {"layer/y": ranges[2]}))
     grids = [INT8.grid(*each) for each in ranges]
     scales = [np.float32((high - low) / np.float32(255)) for low, high in ranges]
     zero_points = [int(grid.zero_point[0]) for grid in grids]
     a, b = (np.arange(-128, 128) - zero_point for zero_point in zero_points[:2])
     a, b = (each.ravel() for each in np.meshgrid(a, b))
     operands = [
-        FakeQuantized(tensor=tf.constant(q.astype(np.float32) * scale), scale=tf.constant(scale))
+        Reals(tensor=tf.constant(q.astype(np.float32) * scale), scale=tf.constant(scale))
         for q, scale in zip((a, b), scales, strict=False)
     ]
     with ops.scope("layer"):
@@ -202,13 +196,17 @@ def test_the_shift_of_a_multiplier_is_frexps():
 
 
 def test_observed_ranges_cover_all_steps_and_zero():
-    observer = RangeObserver({})
-    for values in ([0.5, 2.0], [-3.0, 1.0]):
-        observer.rounded("layer/h", tf.constant(values))
-    observer.rounded("layer/positive", tf.constant([3.0, 5.0]))
-    observer.rounded("layer/negative", tf.constant([-3.0, -5.0]))
-    observer.rounded("layer/nothing", tf.constant([0.0]))
-    observer.rounded("layer/fixed", tf.constant([9.0]), TANH_RANGE)
+    observer = RangeObserver()
+
+    def see(role, values, fixed=None, step=None):
+        observer.see(Tap(role, step), Reals(tensor=tf.constant(values)), fixed)
+
+    for step, values in enumerate(([0.5, 2.0], [-3.0, 1.0])):
+        see("layer/h", values, step=step)
+    see("layer/positive", [3.0, 5.0])
+    see("layer/negative", [-3.0, -5.0])
+    see("layer/nothing", [0.0])
+    see("layer/fixed", [9.0], TANH_RANGE)
     found = {role: span.numpy().tolist() for role, span in observer.ranges().items()}
     least = float(np.float32(SMALLEST_RANGE))
     assert found == {
@@ -219,12 +217,14 @@ def test_observed_ranges_cover_all_steps_and_zero():
     }
 
 
-def test_readers_note_the_weight_of_each_product():
-    readers = WeightReaders({"layer/w": tf.zeros([2, 3]), "layer/u": tf.zeros([3, 3])})
-    with readers.scope("layer"):
-        y = readers.fully_connected("first", tf.zeros([1, 2]), "w")
-        readers.fully_connected("second", y, "u")
-    assert readers.weight_of == {"layer/first": "layer/w", "layer/second": "layer/u"}
+def test_what_reads_which_weight_is_told():
+    read = {}
+    rounding = Unrounded({"layer/w": tf.zeros([2, 3]), "layer/u": tf.zeros([3, 3])})
+    ops = FloatOps(rounding, read=read.__setitem__)
+    with ops.scope("layer"):
+        y = ops.fully_connected("first", Reals(tensor=tf.zeros([1, 2])), "w")
+        ops.fully_connected("second", y, "u")
+    assert read == {"layer/first": "layer/w", "layer/second": "layer/u"}
 
 
 @pytest.mark.parametrize(("low", "high"), RANGES)

@@ -9,13 +9,14 @@ import pytest
 
 from qcompare.core.graph import model_of
 from qcompare.core.grid import Grid
-from qcompare.export import written as deploy
+from qcompare.export.written import written_model
 from qcompare.models.lstm import LSTMCell
 from qcompare.models.network import Architecture
 from qcompare.tflite import converter as convert
 from qcompare.tflite import schema
 from qcompare.training import guards
-from qcompare.training.qat import TrainedQat, calibrate
+from qcompare.training.calibrate import calibrate
+from qcompare.training.learned import TrainedQat
 from tests.training.random_networks import Network, fused_network
 
 
@@ -33,7 +34,7 @@ def findings(network: Network) -> list[str]:
 
 def test_a_sound_network_has_no_findings(network: Network) -> None:
     assert findings(network) == []
-    assert convert.checked(deploy.model(network.architecture, network.weights, network.ranges)).note == ""
+    assert convert.checked(written_model(network.architecture, network.weights, network.ranges).model).note == ""
 
 
 @pytest.mark.parametrize(("gate", "position"), [("i", 0), ("f", 1), ("o", 3)])
@@ -69,11 +70,11 @@ def test_a_range_that_never_moved_is_named(network: Network) -> None:
 def test_a_cell_scale_that_the_kernel_does_not_take_is_not_exported(network: Network) -> None:
     network.ranges["recurrent_0/cell_state"] = np.array([-128, 127], np.float32)
     with pytest.raises(ValueError, match=r"cell scale 0\.00390625 must be a power of two from 2\^-15 to 2\^-9"):
-        deploy.model(network.architecture, network.weights, network.ranges)
+        written_model(network.architecture, network.weights, network.ranges)
 
 
 def test_a_cell_scale_that_the_kernel_does_not_take_is_named(network: Network) -> None:
-    model = deploy.model(network.architecture, network.weights, network.ranges)
+    model = written_model(network.architecture, network.weights, network.ranges).model
     graph = schema.read(model).main
     bad = Grid.single(2.0**-8, 0, np.int16)
     tensors = [replace(t, grid=bad) if t.dtype == np.int16 else t for t in graph.tensors]
@@ -83,5 +84,5 @@ def test_a_cell_scale_that_the_kernel_does_not_take_is_named(network: Network) -
 
 def test_a_bias_beyond_int32_is_named(network: Network) -> None:
     network.weights["dense_0/bias"][:] = 1e9
-    note = convert.checked(deploy.model(network.architecture, network.weights, network.ranges)).note
+    note = convert.checked(written_model(network.architecture, network.weights, network.ranges).model).note
     assert note.startswith("dense_0/bias: a bias is beyond int32")

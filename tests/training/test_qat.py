@@ -6,20 +6,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from qcompare.config.options import LMUModel, LSTMModel, Qat, Quant, SimpleRNNModel
+from qcompare.config.options import LMUModel, LSTMModel, SimpleRNNModel
 from qcompare.data.dataset import assemble
 from qcompare.data.sequence_sum import sequences
+from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture
-from qcompare.models.ops import Ops
 from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.training import build, fit, qat, runtime, tfmot
-from qcompare.training.fake_quant import SMALLEST_RANGE, RangeObserver
-from qcompare.training.qat import TrainedQat
+from qcompare.training.calibrate import RangeObserver, calibrate
+from qcompare.training.learned import TrainedQat, learned_scales
+from qcompare.training.number_format import INT8
+from qcompare.training.scales import SMALLEST_RANGE
 
-QUANT = Quant(name="int8", simulate="fake_quant", kernels="reference")
-QAT = Qat(scheme="aligned", epochs=1, learning_rate=0.001, range_momentum=0.9)
+FINE_TUNING = {"epochs": 1, "batch_size": 16, "learning_rate": 0.001, "seed": 0}
+ALIGNED = {"simulate": "fake_quant", "kernels": "reference", "number_format": INT8, "range_momentum": 0.9}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def same(one, other):
 
 
 def loss(architecture, weights, dataset):
-    ops = Ops({**weights, **architecture.constants()})
+    ops = FloatOps(Unrounded({**weights, **architecture.constants()}))
     outputs = fit.outputs(lambda x: architecture.forward(ops, x), dataset.x_train)
     return float(np.mean((outputs - dataset.y_train) ** 2))
 
@@ -118,8 +120,9 @@ def observed(architecture, weights, x):
     """Role -> (smallest, largest) by one pass for each sample."""
     found = {}
     for sample in x:
-        observer = RangeObserver({**weights, **architecture.constants()})
-        architecture.forward(observer, tf.constant(sample[None]))
+        observer = RangeObserver()
+        rounding = Unrounded({**weights, **architecture.constants()})
+        architecture.forward(FloatOps(rounding, observer.see), tf.constant(sample[None]))
         for role, (low, high) in observer.ranges().items():
             old = found.get(role, (0.0, SMALLEST_RANGE))
             found[role] = min(old[0], float(low)), max(old[1], float(high))
@@ -127,7 +130,7 @@ def observed(architecture, weights, x):
 
 
 def test_calibration_finds_the_range_of_every_role_over_all_samples_and_steps(architecture, dataset, weights):
-    ranges = qat.calibrate(architecture, weights, dataset.calibration)
+    ranges = calibrate(architecture, weights, dataset.calibration)
     expected = observed(architecture, weights, dataset.calibration)
     assert ranges.keys() == expected.keys()
     for role, values in ranges.items():
@@ -136,14 +139,14 @@ def test_calibration_finds_the_range_of_every_role_over_all_samples_and_steps(ar
 
 
 def train(architecture, weights, dataset, **options):
-    return qat.train(architecture, weights, dataset, replace(QAT, **options), QUANT, 16, seed=0)
+    return qat.train(architecture, weights, dataset, **(FINE_TUNING | ALIGNED | options))
 
 
 def test_fine_tuning_starts_from_the_float_weights_and_calibrated_ranges(architecture, dataset, weights):
     trained = train(architecture, weights, dataset, learning_rate=1e-12, range_momentum=1.0)
     for name, value in weights.items():
         np.testing.assert_allclose(trained.weights[name], value, atol=1e-9)
-    ranges = qat.calibrate(architecture, weights, dataset.calibration)
+    ranges = calibrate(architecture, weights, dataset.calibration)
     for role, values in ranges.items():
         np.testing.assert_allclose(trained.ranges[role], values, rtol=1e-6)
 
@@ -151,7 +154,7 @@ def test_fine_tuning_starts_from_the_float_weights_and_calibrated_ranges(archite
 def test_ranges_follow_the_batches_as_moving_averages(architecture, dataset, weights):
     still = {"learning_rate": 1e-12, "epochs": 1}
     trained = train(architecture, weights, dataset, range_momentum=0.6, **still)
-    low, high = qat.calibrate(architecture, weights, dataset.calibration)["x"]
+    low, high = calibrate(architecture, weights, dataset.calibration)["x"]
     order = np.random.default_rng([0, 2]).permutation(len(dataset.x_train))
     for step in range(len(order) // 16):
         batch = dataset.x_train[order[16 * step : 16 * (step + 1)]]
@@ -171,19 +174,19 @@ def test_quantized_outputs_are_near_the_float_ones_and_on_the_grid(architecture,
     trained = train(architecture, weights, dataset, learning_rate=1e-12, range_momentum=1.0)
     x = dataset.calibration  # within the ranges, so that rounding is all there is
     quantized = qat.evaluate(architecture, trained, x)
-    ops = Ops(weights)
+    ops = FloatOps(Unrounded(weights))
     real = fit.outputs(lambda x: architecture.forward(ops, x), x)
     noise = np.mean((quantized - real) ** 2)
     assert noise > 0
     assert 10 * np.log10(np.mean(real**2) / noise) > 25
-    learned, _ = qat.learned_scales(architecture, trained, per_channel=True)
+    learned, _ = learned_scales(architecture, trained, per_channel=True)
     steps = quantized.astype(np.float64) / learned["dense_0/output"].scale[0]
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-4)
 
 
 def test_learned_scales_are_of_the_final_weights(architecture, dataset, weights):
     trained = train(architecture, weights, dataset, learning_rate=0.05)
-    learned, weight_of = qat.learned_scales(architecture, trained, per_channel=True)
+    learned, weight_of = learned_scales(architecture, trained, per_channel=True)
     assert weight_of == {
         "recurrent_0/from_input": "recurrent_0/kernel",
         "recurrent_0/from_state": "recurrent_0/recurrent_kernel",
@@ -192,7 +195,7 @@ def test_learned_scales_are_of_the_final_weights(architecture, dataset, weights)
     for name in weight_of.values():
         largest = np.abs(trained.weights[name]).max(axis=0).astype(np.float64)
         np.testing.assert_array_equal(learned[name].scale, (largest / 127).astype(np.float32))
-    whole, _ = qat.learned_scales(architecture, trained, per_channel=False)
+    whole, _ = learned_scales(architecture, trained, per_channel=False)
     assert whole["dense_0/kernel"].scale.shape == (1,)
     assert set(learned) == set(trained.ranges) | set(weight_of.values())
 
@@ -201,8 +204,8 @@ def test_learned_scales_are_of_the_final_weights(architecture, dataset, weights)
 def test_tfmot_starts_from_calibrated_ranges_and_ends_with_those_of_its_weights(activation, dense, dataset):
     network = replace(dense, activation=activation)
     start = trained_float(network, dataset)
-    trained = tfmot.train(network, start, dataset, replace(QAT, scheme="tfmot"), QUANT, 16, seed=0)
-    calibrated = qat.calibrate(network, start, dataset.calibration)
+    trained = tfmot.train(network, start, dataset, **FINE_TUNING)
+    calibrated = calibrate(network, start, dataset.calibration)
     assert trained.weights.keys() == start.keys()
     assert not same(trained.weights, start)
     assert {"x", "dense_1/output"} < set(trained.ranges) <= set(calibrated)
@@ -219,9 +222,9 @@ def test_tfmot_starts_from_calibrated_ranges_and_ends_with_those_of_its_weights(
 
 def test_tfmots_model_computes_what_its_ranges_say(dense, dataset):
     start = trained_float(dense, dataset)
-    trained = TrainedQat(weights=start, ranges=qat.calibrate(dense, start, dataset.calibration))
-    real = fit.outputs(lambda x: dense.forward(Ops(start), x), dataset.x_test)
-    scale = qat.learned_scales(dense, trained, per_channel=False)[0]["dense_1/output"].scale[0]
+    trained = TrainedQat(weights=start, ranges=calibrate(dense, start, dataset.calibration))
+    real = fit.outputs(lambda x: dense.forward(FloatOps(Unrounded(start)), x), dataset.x_test)
+    scale = learned_scales(dense, trained, per_channel=False)[0]["dense_1/output"].scale[0]
     gap = np.abs(tfmot.evaluate(dense, trained, dataset.x_test) - real).max()
     assert 0 < gap < 8 * scale
 
