@@ -82,7 +82,7 @@ def fake_quantized(weights: dict[str, tf.Variable], learned: dict[str, Any]) -> 
 
 def main() -> None:
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 60
-    prepare(0, verbose=False)
+    prepare()
     rng = np.random.default_rng(0)
     print(f"{'network':28s}{'float':>9s}{'fake quant':>12s}{'exact':>9s}{'ratios':>16s}")
     for name, (cell, steps, features) in SHAPES.items():

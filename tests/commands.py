@@ -1,6 +1,7 @@
 """The real command line, run as a process."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,18 +9,18 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def environment():
-    """This process's environment, with the checkout's qcompare in front."""
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+def environment(path=()):
+    """This process's environment, with the checkout's qcompare in front, and before it the folders of a path."""
+    path = os.pathsep.join([*path, str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     return os.environ | {"PYTHONPATH": path}
 
 
-def run(*arguments, folder, python=()):
-    """`python -m qcompare` in a folder, until it ends. python: options of the interpreter itself."""
+def run(*arguments, folder, python=(), path=()):
+    """`python -m qcompare` in a folder, until it ends. python: options of the interpreter. path: for its modules."""
     return subprocess.run(
         [sys.executable, *python, "-m", "qcompare", *arguments],
         cwd=folder,
-        env=environment(),
+        env=environment(path),
         capture_output=True,
         text=True,
         check=False,
@@ -36,3 +37,10 @@ def start(*arguments, folder):
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def copied(folder):
+    """A copy of the program, to be changed; its folder belongs in the path."""
+    for name in ("qcompare", "conf", "hydra_plugins"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder

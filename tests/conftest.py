@@ -50,7 +50,7 @@ def pytest_collection_finish() -> None:
     if "tensorflow" in sys.modules:
         from qcompare.training import runtime
 
-        runtime.prepare(0, verbose=False)
+        runtime.prepare()
 
 
 @pytest.fixture

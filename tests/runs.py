@@ -61,7 +61,7 @@ class Run:
 
     def results(self, start: str = "") -> Path:
         """The one folder of results whose name starts so."""
-        (found,) = (path for path in (self.folder / "outputs").iterdir() if path.name.startswith(start))
+        (found,) = (path for path in (self.folder / "outputs").glob("[!.]*") if path.name.startswith(start))
         return found
 
 

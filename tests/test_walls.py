@@ -1,6 +1,5 @@
 """The walls of the design: who may import whom, read from the sources and from what a fresh interpreter loads."""
 
-import ast
 import subprocess
 import sys
 from functools import cache
@@ -9,28 +8,28 @@ from pathlib import Path
 import pytest
 
 import qcompare
+from qcompare.core import sources
 from tests import commands
 
 ROOT = Path(qcompare.__file__).parent
 
 FLOORS = (
-    {"report.files"},
-    {"seeds", "graph", "trace", "arguments", "child", "store", "data.dataset", "models", "report"},
-    {"config", "manual", "tflite", "one_op"},
-    {"data", "training", "analysis", "inputs"},
-    {"compose", "trial", "audit", "probe"},
-    {"sweep"},
-    {"multirun"},
+    {"core"},
+    {"models", "data", "manual", "tflite", "config", "report"},
+    {"training"},
+    {"export"},
+    {"routes", "engines", "analysis"},
+    {"audit", "pipeline"},
+    {"cli"},
     {"__main__"},
 )
-"""Rooms of qcompare/ from the ground up; a package stands for all its modules but those that are named themselves.
+"""Rooms of qcompare/ from the ground up; a package stands for all its modules.
 
-A module imports from lower floors and from its own room. `data.dataset` is plain data, as `graph` is; `report.files`
-writes a file whole and knows nothing else.
+A module imports from lower floors and from its own room.
 """
 
 TENSORFLOW = ("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization")
-WITHOUT_TENSORFLOW = ("manual", "analysis", "report", "graph", "trace")
+WITHOUT_TENSORFLOW = ("manual", "analysis", "report", "core", "config", "audit", "cli")
 
 
 def module_name(path):
@@ -44,32 +43,22 @@ MODULES = {module_name(path): path for path in sorted(ROOT.rglob("*.py")) if "co
 
 @cache
 def imports_of(module):
-    """Dotted names of all modules that a module imports, wherever in its text; own ones start with `qcompare`."""
-    found = set()
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: relative import"
-            inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            modules = {name for name in inner if name.removeprefix("qcompare.") in MODULES}
-            found |= modules if modules == inner else {node.module, *modules}
-    return frozenset(found)
+    """Dotted names of all modules that a module imports, wherever in its text; own ones start with `qcompare`.
+
+    Imports for types alone do not count.
+    """
+    return sources.imports_of(f"qcompare.{module}" if module else "qcompare")
 
 
 def own_imports_of(module):
-    """Those of qcompare, without the leading `qcompare`."""
-    return {name.partition(".")[2] for name in imports_of(module) if name.split(".")[0] == "qcompare"} - {""}
+    """Modules of qcompare, without the leading `qcompare`; packages, which hold nothing, left out."""
+    own = {name.partition(".")[2] for name in imports_of(module) if name.split(".")[0] == "qcompare"}
+    return {name for name in own if name and MODULES[name].name != "__init__.py"}
 
 
 def reached_from(module):
     """All modules of qcompare that a module imports, directly or not."""
-    seen, waiting = set(), {module}
-    while waiting:
-        name = waiting.pop()
-        seen.add(name)
-        waiting |= own_imports_of(name) - seen
-    return seen
+    return {name.partition(".")[2] for name in sources.reached(f"qcompare.{module}").own}
 
 
 def room_of(module):
@@ -97,8 +86,8 @@ def loaded_by(statement):
 
 
 def test_the_sources_are_found():
-    assert {"", "__main__", "trial", "manual.executor", "manual.ops.add", "training.fit"} <= set(MODULES)
-    assert own_imports_of("manual.executor") >= {"graph", "trace"}
+    assert {"", "__main__", "pipeline.trial", "manual.executor", "manual.ops.add", "training.fit"} <= set(MODULES)
+    assert own_imports_of("manual.executor") >= {"core.graph", "core.tensor_values"}
     assert "tensorflow" in imports_of("training.fit")
 
 
@@ -117,7 +106,7 @@ def test_no_module_imports_itself_by_a_detour():
             assert module not in reached_from(imported), f"{module} and {imported} import each other"
 
 
-def test_manual_and_tflite_share_graph_and_trace_alone():
+def test_manual_and_tflite_share_the_core_alone():
     for module in of("manual"):
         assert not [name for name in reached_from(module) if room_of(name)[1] == "tflite"]
     for module in of("tflite"):
@@ -125,10 +114,21 @@ def test_manual_and_tflite_share_graph_and_trace_alone():
 
 
 @pytest.mark.parametrize("module", of("manual"))
-def test_manual_imports_numpy_graph_and_trace_only(module):
+def test_manual_imports_numpy_and_the_core_only(module):
     outside = {name.split(".")[0] for name in imports_of(module)} - set(sys.stdlib_module_names)
     assert outside <= {"numpy", "qcompare"}
-    assert all(name in ("graph", "trace") or name.split(".")[0] == "manual" for name in own_imports_of(module))
+    assert all(name.split(".")[0] in ("core", "manual") for name in own_imports_of(module))
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name])
+def test_the_options_are_known_to_the_pipeline_and_the_routes_alone(module):
+    if "config" in {name.split(".")[0] for name in own_imports_of(module)}:
+        assert module.split(".")[0] in ("config", "routes", "pipeline", "cli")
+
+
+@pytest.mark.parametrize("module", list(MODULES))
+def test_nothing_comes_from_tests_or_from_the_inside_of_hydra(module):
+    assert not [name for name in imports_of(module) if name.split(".")[0] == "tests" or name.startswith("hydra._int")]
 
 
 @pytest.mark.parametrize("module", of(*WITHOUT_TENSORFLOW))
@@ -166,6 +166,8 @@ def test_plots_and_tables_compute_no_statistics(module):
         ["seed=9..0"],
         ["-m", "model=dense,nonsense"],
         ["data=file", "data.file=nowhere.npz"],
+        ["report", "nowhere"],
+        ["audit", "nowhere.tflite"],
     ],
     ids=" ".join,
 )
@@ -174,6 +176,6 @@ def test_help_and_a_wrong_request_do_without_tensorflow(arguments, tmp_path):
     assert run.returncode == (0 if arguments == ["--help"] else 2)
     lines = [line for line in run.stderr.splitlines() if line.startswith("import time:")]
     imported = {line.rpartition("|")[2].strip().split(".")[0] for line in lines}
-    assert "omegaconf" in imported
+    assert "qcompare" in imported
     assert not imported & set(TENSORFLOW)
     assert not list(tmp_path.iterdir())

@@ -13,9 +13,10 @@ Exit status 2, and one line that names it, when a configuration or a seed is mis
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,30 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from qcompare.analysis.figures import ERRORS_DTYPES
-from qcompare.analysis.statistics import STATISTICS, paired_difference, spread
-from qcompare.report.plots import COLOURS, MARKERS, STYLE, WIDTH, save_png
-from qcompare.report.tables import read_csv, write_csv
+from qcompare.analysis.errors import ERRORS
+from qcompare.analysis.statistics import Spread, paired_difference, spread
+from qcompare.core.engine import EngineId
+from qcompare.core.files import write_whole
+from qcompare.core.tap import OUTPUT
+from qcompare.report import csv
+from qcompare.report.plots import COLOURS, MARKERS
+
+STATISTICS = tuple(field.name for field in fields(Spread))
+WIDTH = 7.0
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 7.5,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "0.88",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+}
 
 SHAPES = (("digits", 8), ("digits", 32), ("digit_pixels", 8), ("digit_pixels", 48))
 """(data, units) of the experiment."""
@@ -105,9 +126,9 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     results, differences = results_of(figures), differences_of(figures)
     folder.mkdir(parents=True, exist_ok=True)
-    write_csv(results, folder / "results.csv")
-    write_csv(differences, folder / "differences.csv")
-    save_png(draw(figures, results, differences), folder / "accuracy.png")
+    write_whole(folder / "results.csv", csv.written(results))
+    write_whole(folder / "differences.csv", csv.written(differences))
+    write_whole(folder / "accuracy.png", png(draw(figures, results, differences)))
     return 0
 
 
@@ -128,7 +149,7 @@ def figures_of(outputs: Path) -> pd.DataFrame:
     asked = {seed for config, folder in stored if folder in errors for seed in config["seed"]}
     seeds = sorted(asked.union(*(table["seed"] for table in errors.values())))
     values = {
-        (*case, kernels, metric): values_of(errors[folder], case[2].route or "ptq", a, kernels, column)
+        (*case, kernels, metric): values_of(errors[folder], case[2].route or "float", a, kernels, column)
         for case, (folder,) in folders.items()
         for kernels, metric, a, column in comparisons(case[2])
     }
@@ -201,10 +222,10 @@ def holds(config: Any, wanted: Any) -> bool:
 def table_of(folder: Path) -> pd.DataFrame:
     """The rows of a folder's errors.csv that have figures. Raises IncompleteError."""
     try:
-        errors = read_csv(folder / "errors.csv", ERRORS_DTYPES)
+        errors = csv.read((folder / ERRORS.file).read_bytes(), ERRORS.dtypes)
     except (OSError, ValueError) as error:
         raise IncompleteError(f"{folder / 'errors.csv'}: cannot be read: {type(error).__name__}") from error
-    return errors[(errors["scope"] == "output") & (errors["n"].fillna(0) > 0)]
+    return errors[(errors["tap"] == OUTPUT.role) & (errors["n"].fillna(0) > 0)]
 
 
 def comparisons(method: Method) -> Iterator[tuple[str, str, str, str]]:
@@ -224,7 +245,7 @@ def values_of(errors: pd.DataFrame, route: str, a: str, b: str, column: str) -> 
 
     column: of errors.csv, or `equal_rate`, the share of equal integers.
     """
-    rows = errors[(errors["route"] == route) & (errors["a"] == a) & (errors["b"] == b)]
+    rows = errors[(errors["route_b"] == route) & (errors["engine_a"] == a) & (errors["engine_b"] == b)]
     figure = 1 - rows["mismatch_rate"] if column == "equal_rate" else rows[column]
     return pd.Series(figure.to_numpy(dtype=np.float64, na_value=np.nan), index=rows["seed"].to_numpy())
 
@@ -286,6 +307,14 @@ def draw(figures: pd.DataFrame, results: pd.DataFrame, differences: pd.DataFrame
     return figure
 
 
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG without date or version: the same figure gives the same bytes."""
+    content = io.BytesIO()
+    with matplotlib.style.context(["default", STYLE]):
+        figure.savefig(content, format="png", dpi=200, metadata={"Software": None})
+    return content.getvalue()
+
+
 def accuracy_of(frame: pd.DataFrame, data: str, units: int) -> pd.DataFrame:
     """The rows of one data set and one number of units about accuracy."""
     return frame[(frame["data"] == data) & (frame["units"] == units) & (frame["metric"] == "accuracy")]
@@ -332,7 +361,7 @@ def lines(frame: pd.DataFrame) -> Iterator[tuple[float, str, pd.DataFrame]]:
 
 def look(kernels: str) -> tuple[str, str]:
     """Colour and marker of a kernel set, as in all of qcompare's plots."""
-    name = kernels.split(":")[-1]
+    name = EngineId.parse(kernels).look
     return COLOURS[name], MARKERS[name]
 
 

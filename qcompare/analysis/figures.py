@@ -12,12 +12,10 @@ defined is None (an empty cell), never zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from qcompare.core.grid import Grid
 
@@ -54,28 +52,6 @@ class Figures:
 
 
 FIGURES = tuple(field.name for field in fields(Figures))
-COUNTS = ("n", "mismatches", "max_lsb", "non_finite")
-COMPARISON = ("model", "quant", "lowering", "route", "a", "b", "scope")
-ERRORS_COLUMNS = ("model", "quant", "lowering", "route", "seed", "a", "b", "scope", *FIGURES, "note")
-ERRORS_DTYPES = {
-    column: "Int64" if column in ("seed", *COUNTS) else "float64" if column in FIGURES else "str"
-    for column in ERRORS_COLUMNS
-}
-
-
-def errors_frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """The rows of errors.csv, columns and dtypes as in the file's contract (`ERRORS_COLUMNS`, `ERRORS_DTYPES`).
-
-    A row is the comparison's keys, `dataclasses.asdict` of its Figures, and a note if there is one. What a row
-    leaves out is empty. Raises KeyError for a column that errors.csv does not have.
-    """
-    rows = list(rows)
-    for row in rows:
-        if unknown := set(row) - set(ERRORS_COLUMNS):
-            raise KeyError(f"errors.csv has no column {', '.join(sorted(unknown))}")
-    empty = {column: "" if dtype == "str" else None for column, dtype in ERRORS_DTYPES.items()}
-    frame = pd.DataFrame([empty | dict(row) for row in rows], columns=list(ERRORS_COLUMNS), dtype=object)
-    return frame.astype(ERRORS_DTYPES)
 
 
 def to_integers(values: np.ndarray, grid: Grid) -> np.ndarray:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from scipy import stats
 
-from qcompare.analysis.figures import COMPARISON, FIGURES
+from qcompare.analysis.figures import FIGURES
+from qcompare.core.key import PairKey
+from qcompare.core.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONFIDENCE = 0.95
 METRICS = tuple(figure for figure in FIGURES if figure != "n")
-STATISTICS = ("n", "mean", "std", "median", "min", "max", "ci95_low", "ci95_high")
-SUMMARY_COLUMNS = (*COMPARISON, "metric", *STATISTICS)
-SUMMARY_DTYPES = {
-    column: "Int64" if column == "n" else "float64" if column in STATISTICS else "str" for column in SUMMARY_COLUMNS
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,36 +50,56 @@ def spread(values: Sequence[float] | np.ndarray) -> Spread:
     middle = {"median": float(np.median(defined)), "min": float(defined.min()), "max": float(defined.max())}
     if n == 1:
         return Spread(n=1, mean=mean, **middle)
+    # Half a second, which a command that finds everything stored does not spend.
+    from scipy import stats
+
     std = float(defined.std(ddof=1))
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / math.sqrt(n)
     return Spread(n=n, mean=mean, std=std, ci95_low=mean - reach, ci95_high=mean + reach, **middle)
 
 
-def summarise(errors: pd.DataFrame) -> pd.DataFrame:
-    """Each metric of each comparison over its seeds: the rows of summary.csv (`SUMMARY_COLUMNS`).
+@dataclass(frozen=True, kw_only=True)
+class SummaryRow:
+    """One metric of one comparison over its seeds."""
 
-    errors: as `errors_frame` makes it. A comparison without figures keeps its rows, with n = 0; the rows of a trial
-        that died name no comparison and have none here.
+    key: PairKey
+    metric: str
+    spread: Spread
+
+
+KEY = tuple(field.name for field in fields(PairKey))
+
+
+def summarise(errors: pd.DataFrame) -> Iterator[SummaryRow]:
+    """Each metric of each comparison over its seeds.
+
+    errors: the rows of errors.csv. A comparison without figures keeps its rows, with n = 0.
     Comparisons stand in the order in which the lowest seed has them, metrics in the order of `METRICS`; in which
     order the seeds come does not matter.
     """
-    ordered = errors[errors["b"] != ""].sort_values("seed", kind="stable")
-    rows = [
-        dict(zip(COMPARISON, key, strict=True)) | {"metric": metric} | vars(spread(_numbers(group[metric])))
-        for key, group in ordered.groupby(list(COMPARISON), sort=False, dropna=False)
-        for metric in METRICS
-    ]
-    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS), dtype=object).astype(SUMMARY_DTYPES)
+    import pandas as pd
+
+    ordered = errors.sort_values("seed", kind="stable")
+    for values, group in ordered.groupby(list(KEY), sort=False, dropna=False):
+        named: dict[str, Any] = dict(zip(KEY, values, strict=True))
+        named["step"] = None if pd.isna(named["step"]) else int(named["step"])
+        for metric in METRICS:
+            yield SummaryRow(key=PairKey(**named), metric=metric, spread=spread(_numbers(group[metric])))
+
+
+SUMMARY = Table(file="summary.csv", row=SummaryRow, rows=summarise)
 
 
 def paired_difference(frame: pd.DataFrame, metric: str, *, by: str, first: str, second: str) -> Spread:
     """The spread over seeds of `metric where by is second, minus metric where by is first`, in the same seed.
 
     frame: rows with the columns `seed`, `by` and `metric`, such as one comparison of errors.csv on two routes
-        (`by="route", first="ptq", second="qat"`).
+        (`by="route_b", first="ptq", second="qat"`).
     A seed in which either is missing or undefined is left out and not counted in n.
     Raises ValueError when a seed has more than one row for first or second, or neither ever occurs.
     """
+    import pandas as pd
+
     sides = []
     for value in (first, second):
         side = frame.loc[frame[by] == value, ["seed", metric]]

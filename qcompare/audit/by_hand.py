@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from qcompare.core.graph import Graph, Model, Operator, Tensor
-from qcompare.core.trace import Trace
+from qcompare.core.tensor_values import TensorValues
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import rule_for, run_operator
 from qcompare.manual.fold import Folding, Values, fold, inputs_of
@@ -25,7 +25,7 @@ class Lack:
     uncovered: bool = False
 
 
-def by_hand(model: Model, operator: Operator, inputs: Mapping[int, np.ndarray], kernels: str) -> Trace | Lack:
+def by_hand(model: Model, operator: Operator, inputs: Mapping[int, np.ndarray], kernels: str) -> TensorValues | Lack:
     """The operator's results in a kernel set's arithmetic. inputs: as of `run_operator`."""
     try:
         return run_operator(model, operator, inputs, kernels)
@@ -67,7 +67,7 @@ def missing(graph: Graph, operator: Operator, folding: Folding, kernels: str) ->
     return Lack(note=f"not emulated: its input '{graph.tensors[unknown].name}' is not", uncovered=True)
 
 
-def shaped(trace: Trace, tensor: Tensor) -> np.ndarray:
+def shaped(trace: TensorValues, tensor: Tensor) -> np.ndarray:
     """A tensor's values [samples, *shape]."""
     value = trace.tensors[tensor.name]
     return value.reshape(len(value), *tensor.shape)

@@ -18,7 +18,7 @@ from qcompare.audit.sizes import chunk_of, computed_of
 from qcompare.audit.tally import NOTHING, Tally, differing_samples, tally, unequal
 from qcompare.core.child import Child, ChildCrashedError, ChildFailedError
 from qcompare.core.graph import Graph, Model, Operator, Tensor
-from qcompare.core.trace import Trace
+from qcompare.core.tensor_values import TensorValues
 from qcompare.engines.micro import MicroUnavailableError
 from qcompare.engines.runtimes import Runtime
 from qcompare.manual.executor import activations_of
@@ -87,8 +87,8 @@ class Audit:
 class Seen:
     """The runtime's values of some samples: with all tensors kept, and as it runs for everybody, outputs alone."""
 
-    kept: Trace
-    plain: Trace
+    kept: TensorValues
+    plain: TensorValues
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +207,7 @@ def _observed(child: Child, runtime: Runtime, content: bytes, graph: Graph, inpu
     return plain if isinstance(plain, Refusal) else Seen(kept=kept, plain=plain)
 
 
-def _run(runtime: Runtime, content: bytes, inputs: Values, keep: Collection[int]) -> Trace | Refusal:
+def _run(runtime: Runtime, content: bytes, inputs: Values, keep: Collection[int]) -> TensorValues | Refusal:
     """In the child."""
     try:
         return runtime.run(content, inputs, keep=keep)
@@ -215,7 +215,7 @@ def _run(runtime: Runtime, content: bytes, inputs: Values, keep: Collection[int]
         return Refusal(text=str(error))
 
 
-def _held(work: Work, kept: Trace) -> tuple[dict[int, np.ndarray], dict[int, Found]]:
+def _held(work: Work, kept: TensorValues) -> tuple[dict[int, np.ndarray], dict[int, Found]]:
     """The runtime's values of what operators compute, and why others are not there."""
     held, unseen = {}, {}
     for index in (index for operator in work.model.main.operators for index in operator.outputs):
@@ -233,7 +233,7 @@ def _held(work: Work, kept: Trace) -> tuple[dict[int, np.ndarray], dict[int, Fou
 
 
 def _compare_operator(
-    work: Work, operator: Operator, own: Values, free: dict[int, np.ndarray], plain: Trace
+    work: Work, operator: Operator, own: Values, free: dict[int, np.ndarray], plain: TensorValues
 ) -> Compared:
     """An operator that depends on the model's inputs.
 
@@ -255,21 +255,23 @@ def _compare_operator(
             + _compare_free(freely, tensor, held if usual is None else usual)
             + Found(changed=_changed(usual, held))
         )
-        if isinstance(freely, Trace):
+        if isinstance(freely, TensorValues):
             free[index] = shaped(freely, tensor)
-        if isinstance(locally, Trace) and held is not None and local.local.mismatches:
+        if isinstance(locally, TensorValues) and held is not None and local.local.mismatches:
             wrong.append(differing_samples(held, shaped(locally, tensor)))
     at = np.flatnonzero(np.any(wrong, axis=0))[:SAVED_SAMPLES]
     return Compared(found=found, failing={operator.index: {index: own[index][at] for index in needed}} if wrong else {})
 
 
-def _compare_free(freely: Trace | Lack, tensor: Tensor, truth: np.ndarray | None) -> Found:
+def _compare_free(freely: TensorValues | Lack, tensor: Tensor, truth: np.ndarray | None) -> Found:
     if isinstance(freely, Lack):
         return Found(uncovered=freely.note) if freely.uncovered else Found(lack=freely.note)
     return Found() if truth is None else Found(free=tally(truth, shaped(freely, tensor)))
 
 
-def _compare_local(locally: Trace | Lack, freely: Trace | Lack, tensor: Tensor, held: np.ndarray | None) -> Found:
+def _compare_local(
+    locally: TensorValues | Lack, freely: TensorValues | Lack, tensor: Tensor, held: np.ndarray | None
+) -> Found:
     if isinstance(locally, Lack):
         # A lack that the free run shares is noted there.
         return Found() if locally == freely else Found(unseen=locally.note)
@@ -280,7 +282,7 @@ def _changed(usual: np.ndarray | None, held: np.ndarray | None) -> int:
     return 0 if usual is None or held is None else int(np.count_nonzero(unequal(usual, held)))
 
 
-def _computed(work: Work, operator: Operator, values: Values, kind: str, lack: str) -> Trace | Lack:
+def _computed(work: Work, operator: Operator, values: Values, kind: str, lack: str) -> TensorValues | Lack:
     """The operator's results from some values of its activations. kind, lack: how a note says which and what is not."""
     graph = work.model.main
     needed = activations_of(graph, operator)

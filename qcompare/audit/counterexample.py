@@ -9,9 +9,9 @@ import numpy as np
 
 from qcompare.audit.specimens import Inputs, Specimen, by_rule, unequal
 from qcompare.core.graph import Graph
-from qcompare.core.trace import Trace
+from qcompare.core.tensor_values import TensorValues
 
-Run = Callable[[Graph, Inputs], Trace]
+Run = Callable[[Graph, Inputs], TensorValues]
 """A kernel set. It may raise ChildCrashedError and ChildFailedError."""
 
 

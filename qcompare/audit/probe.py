@@ -16,7 +16,7 @@ from qcompare.audit.one_op import Case, cases
 from qcompare.audit.specimens import Inputs, Specimen, count_unequal, specimens
 from qcompare.core.child import Child, ChildCrashedError, ChildFailedError
 from qcompare.core.graph import Graph, model_of
-from qcompare.core.trace import Trace
+from qcompare.core.tensor_values import TensorValues
 from qcompare.engines.runtimes import Runtime
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import rule_for
@@ -119,6 +119,6 @@ def cases_of(ops: Sequence[str] | None) -> list[Case]:
     return [case for case in cases() if ops is None or case.op in ops]
 
 
-def _run(child: Child, runtime: Runtime, graph: Graph, inputs: Inputs) -> Trace:
-    trace: Trace = child.call(runtime.run, write(model_of(graph)), inputs)
+def _run(child: Child, runtime: Runtime, graph: Graph, inputs: Inputs) -> TensorValues:
+    trace: TensorValues = child.call(runtime.run, write(model_of(graph)), inputs)
     return trace

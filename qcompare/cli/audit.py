@@ -23,11 +23,12 @@ from qcompare.audit.save import save_failing
 from qcompare.audit.sizes import SAMPLES, computed_of, steps, usual_samples
 from qcompare.audit.tally import TOLERANCE
 from qcompare.cli.arguments import Parser, names_from, positive
+from qcompare.core.files import write_whole
 from qcompare.core.graph import Graph, Model
 from qcompare.data.inputs import InputsError, random_inputs, read_inputs
 from qcompare.engines.runtimes import RUNTIMES, Runtime
+from qcompare.report import csv
 from qcompare.report.audit import findings_table, operators_table
-from qcompare.report.tables import write_csv
 
 SEED = 0
 
@@ -176,7 +177,7 @@ def _written(request: Request, audits: Sequence[Audit], found: Sequence[Judged])
     """The files. Raises AuditError."""
     path = request.output / "audit.csv"
     try:
-        write_csv(frame(found)[list(COLUMNS)], path)
+        write_whole(path, csv.written(frame(found)[list(COLUMNS)]))
         saved = save_failing(request.content, audits, request.failing) if request.failing else []
     except OSError as error:
         raise AuditError(f"{error.filename}: {error.strerror}") from error

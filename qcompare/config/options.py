@@ -6,10 +6,13 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from qcompare.config import seeds
+from qcompare.core.digest import file_digest
+from qcompare.core.plain import plain
 
 
 class OptionError(ValueError):
@@ -70,10 +73,10 @@ def widths(least: int) -> Reader:
     return read
 
 
-def theta(name: str, value: Any) -> float | None:
-    """`auto` (None: the number of steps) or a positive number of steps."""
+def theta(name: str, value: Any) -> float | str:
+    """`auto`, the number of steps, or a positive number of steps."""
     if value == "auto":
-        return None
+        return "auto"
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise OptionError(f"{name}={_shown(value)}: must be a positive number of steps, or auto for all of them")
     return float(value)
@@ -167,7 +170,7 @@ class LMUModel:
     units: tuple[int, ...] = option(widths(1), "width of the hidden state, or a list for a stack")
     head: tuple[int, ...] = option(widths(0), "widths of relu layers between the recurrent layer and the output")
     order: int = option(whole(1, 1024), "Legendre coefficients of the memory")
-    theta: float | None = option(theta, "steps that the memory spans; auto: all of the sequence")
+    theta: float | str = option(theta, "steps that the memory spans; auto: all of the sequence")
     activation: str = option(ACTIVATION, "relu, tanh, sigmoid or linear")
     return_sequences: bool = option(flag, RETURN_SEQUENCES)
     lowering: str = option(no_fused, f"{UNROLLED}; {LOOP}")
@@ -223,6 +226,16 @@ class FileData:
     calibration_samples: int = option(whole(1, 10**6), CALIBRATION_TEXT)
     split_seed: int = option(SPLIT_SEED, SPLIT_SEED_TEXT)
 
+    @property
+    def content(self) -> str:
+        """The SHA-256 of the file; "" when there is none."""
+        return _content(self.file)
+
+
+@cache
+def _content(path: Path) -> str:
+    return file_digest(path) if path.is_file() else ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
@@ -266,12 +279,19 @@ class Config:
     seed: tuple[int, ...] = option(seed_set, "7, 0..9 (both ends in) or [0,3,5]")
     workers: int = option(worker_count, "trials at a time; auto: one for each core")
     outputs: Path = option(path, "the folder that results go to")
+    fresh: bool = option(flag, "compute everything anew, whatever is stored")
     verbose: bool = option(flag, "show the libraries' logs (-v)")
 
-    @property
-    def routes(self) -> tuple[str, ...]:
-        """Ways to the int8 model, in the order of the rows."""
-        return ("ptq", "qat")
+    def deciding(self) -> dict[str, Any]:
+        """All that the results of one seed depend on, as plain data; the content of a data file is part of it."""
+        values = {name: value for name, value in plain(self).items() if name not in HOW_MUCH}
+        if isinstance(self.data, FileData):
+            values["data_content"] = self.data.content
+        return values
+
+
+HOW_MUCH = ("seed", "workers", "outputs", "fresh", "verbose")
+"""Options that say how much is computed and where, not what."""
 
 
 def read(values: Mapping[str, Any]) -> Config:

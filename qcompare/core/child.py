@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -31,10 +32,22 @@ class Child:
     A crash takes the call that caused it and nothing else. Use as a context manager; the process ends with it.
     """
 
-    def __init__(self, environment: dict[str, str] | None = None, quiet: bool = True) -> None:
-        """environment: added to the child's before it imports anything. quiet: its terminal output is dropped."""
+    def __init__(
+        self,
+        environment: dict[str, str] | None = None,
+        quiet: bool = True,
+        preload: Sequence[str] = (),
+        ends_with_us: bool = False,
+    ) -> None:
+        """environment: added to the child's before it imports anything. quiet: its terminal output is dropped.
+
+        preload: modules that it imports as it starts, while the caller goes on.
+        ends_with_us: it is ended when this process ends, where nothing stops it before; it has no children itself.
+        """
         self.environment = environment or {}
         self.quiet = quiet
+        self.preload = tuple(preload)
+        self.ends_with_us = ends_with_us
         self._process: Any = None
         self._connection: Connection | None = None
 
@@ -51,7 +64,9 @@ class Child:
         self.stop()
         context = multiprocessing.get_context("spawn")
         self._connection, end = context.Pipe()
-        self._process = context.Process(target=_serve, args=(end, self.environment, self.quiet))
+        self._process = context.Process(
+            target=_serve, args=(end, self.environment, self.quiet, self.preload), daemon=self.ends_with_us
+        )
         self._process.start()
         end.close()
 
@@ -112,12 +127,14 @@ class Child:
         return f"ended with exit status {code}"
 
 
-def _serve(connection: Connection, environment: dict[str, str], quiet: bool) -> None:
+def _serve(connection: Connection, environment: dict[str, str], quiet: bool, preload: tuple[str, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(environment)
     if quiet:
         silence(1, 2)
+    for module in preload:
+        import_module(module)
     while True:
         try:
             function, arguments, wants_notify = connection.recv()

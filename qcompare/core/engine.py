@@ -22,7 +22,7 @@ MEASURED = frozenset({Family.INTERPRETER, Family.MICRO, Family.DEVICE})
 """Families of which an engine runs the converted model by somebody else's kernels."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class EngineId:
     """One engine, written `family`, `family:kernels` or `family:kernels@machine`.
 
@@ -52,6 +52,11 @@ class EngineId:
     def look(self) -> str:
         """What engines of one arithmetic share, whoever computes it: the kernel set, else the family."""
         return self.kernels or self.family.value
+
+    @property
+    def emulation(self) -> EngineId:
+        """The manual engine in the arithmetic of a runtime's kernels: of its kernel set, else of its family."""
+        return EngineId(Family.MANUAL, self.look, self.machine)
 
     @property
     def measured(self) -> bool:

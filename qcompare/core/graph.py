@@ -39,6 +39,11 @@ class Tensor:
         """The single zero point of a per-tensor quantized tensor. ValueError when there is not exactly one."""
         return self._single().zero
 
+    @property
+    def integers(self) -> Grid | None:
+        """The grid that the tensor's integers lie on; None for floats, whatever scale is stored with them."""
+        return self.grid if self.dtype.kind in "iu" else None
+
     def _single(self) -> Grid:
         if self.grid is None or self.grid.per_channel:
             kind = "not quantized" if self.grid is None else "quantized per channel"

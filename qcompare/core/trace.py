@@ -1,33 +1,62 @@
-"""What one engine computed: named arrays over the samples."""
+"""What one engine computed at the taps that were asked for."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+from qcompare.core.archive import Files, arrays_packed, arrays_unpacked
+from qcompare.core.engine import EngineId
+from qcompare.core.finding import Finding
+from qcompare.core.grid import Grid
+from qcompare.core.stored import findings_of, grid_arrays, grid_of, plain_findings, plain_tap, tap_of
+from qcompare.core.tap import Tap
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trace:
-    """Every named tensor of one engine's run.
+    """The values of one engine.
 
-    engine: the engine with its arithmetic or kernel set, such as `manual:xnnpack` or `qat`.
-    tensors: name -> array of shape [samples, *trace_shape(the tensor's shape)];
-        integers for engines that run the quantized model, float32 for `float` and `qat`.
-    output: the name of the model's output among the tensors.
+    values: by tap, shape [samples, ...]: integers of an engine that runs the converted model, else float32. Taps that
+        the engine does not have are absent.
+    grids: of the values that are integers.
+    findings: why there are no values, or what is to be told of them.
     """
 
-    engine: str
-    tensors: Mapping[str, np.ndarray]
-    output: str
-
-    @property
-    def result(self) -> np.ndarray:
-        """The model's output, shape [samples, ...]."""
-        return self.tensors[self.output]
+    engine: EngineId
+    values: Mapping[Tap, np.ndarray] = field(default_factory=dict)
+    grids: Mapping[Tap, Grid] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
-def trace_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A tensor's shape within a trace: its first dimension is dropped when it is one (the model's batch)."""
-    return shape[1:] if shape[:1] == (1,) else shape
+def dump(trace: Trace) -> Files:
+    """A trace as files."""
+    taps = list(trace.values)
+    arrays = {f"value_{number}": trace.values[tap] for number, tap in enumerate(taps)}
+    for number, tap in enumerate(taps):
+        if tap in trace.grids:
+            arrays |= grid_arrays(f"grid_{number}", trace.grids[tap])
+    described = {
+        "engine": str(trace.engine),
+        "taps": [plain_tap(tap) for tap in taps],
+        "findings": plain_findings(trace.findings),
+    }
+    return {"trace.json": json.dumps(described).encode(), "trace.npz": arrays_packed(arrays)}
+
+
+def load(files: Files) -> Trace:
+    """The trace of `dump`."""
+    described, arrays = json.loads(files["trace.json"]), arrays_unpacked(files["trace.npz"])
+    taps = [tap_of(tap) for tap in described["taps"]]
+    grids = {
+        tap: grid_of(f"grid_{number}", arrays) for number, tap in enumerate(taps) if f"grid_{number}.scale" in arrays
+    }
+    return Trace(
+        engine=EngineId.parse(described["engine"]),
+        values={tap: arrays[f"value_{number}"] for number, tap in enumerate(taps)},
+        grids=grids,
+        findings=findings_of(described["findings"]),
+    )

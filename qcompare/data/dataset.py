@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
+
+from qcompare.core.archive import Files, arrays_packed, arrays_unpacked
 
 Samples = tuple[np.ndarray, np.ndarray]
 """x and y."""
@@ -61,3 +64,32 @@ def split(x: np.ndarray, y: np.ndarray, test_samples: int, split_seed: int) -> t
     order = np.random.default_rng([split_seed, 0]).permutation(len(x))
     test, train = order[:test_samples], order[test_samples:]
     return (x[train], y[train]), (x[test], y[test])
+
+
+def dump(dataset: Dataset) -> Files:
+    """A dataset as files."""
+    arrays = {name: getattr(dataset, name) for name in ("x_train", "y_train", "x_test", "y_test", "calibration")}
+    return {"dataset.json": json.dumps({"classes": dataset.classes}).encode(), "dataset.npz": arrays_packed(arrays)}
+
+
+def load(files: Files) -> Dataset:
+    """The dataset of `dump`."""
+    arrays = arrays_unpacked(files["dataset.npz"])
+    return Dataset(
+        x_train=arrays["x_train"],
+        y_train=arrays["y_train"],
+        x_test=arrays["x_test"],
+        y_test=arrays["y_test"],
+        classes=json.loads(files["dataset.json"])["classes"],
+        calibration=arrays["calibration"],
+    )
+
+
+def held_back_inputs(dataset: Dataset) -> np.ndarray:
+    """x of the test set, float32 [samples, steps, features]."""
+    return dataset.x_test
+
+
+def calibration_samples(dataset: Dataset) -> np.ndarray:
+    """The samples that ranges are calibrated on, float32 [samples, steps, features]."""
+    return dataset.calibration

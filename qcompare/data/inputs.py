@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from qcompare.core.graph import Graph, Tensor
-from qcompare.core.trace import trace_shape
+from qcompare.core.tensor_values import sample_shape
 
 SMALL_INTEGERS = 10
 """Integers of more than 16 bits without a scale count or index something: they are drawn below this."""
@@ -78,8 +78,8 @@ def _assigned(path: Path, graph: Graph, arrays: Mapping[str, np.ndarray]) -> dic
 
 
 def _fitted(path: Path, tensor: Tensor, array: np.ndarray) -> np.ndarray:
-    if array.ndim == 0 or array.shape[1:] not in (tensor.shape, trace_shape(tensor.shape)):
-        wanted = ["samples", *map(str, trace_shape(tensor.shape))]
+    if array.ndim == 0 or array.shape[1:] not in (tensor.shape, sample_shape(tensor.shape)):
+        wanted = ["samples", *map(str, sample_shape(tensor.shape))]
         raise InputsError(f"{path}: input '{tensor.name}' is [{', '.join(wanted)}], not {list(array.shape)}")
     array = array.reshape(len(array), *tensor.shape)
     if array.dtype == tensor.dtype:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from qcompare.core.trace import Trace, trace_shape
+from qcompare.core.tensor_values import TensorValues, sample_shape
 from qcompare.tflite import schema
 
 KERNEL_SETS = {
@@ -24,7 +24,7 @@ def run(
     kernels: str,
     *,
     keep: Collection[int] = (),
-) -> Trace:
+) -> TensorValues:
     """The model run on each sample by itself, its variables reset before each.
 
     inputs: tensor index -> [samples, ...] in the tensor's dtype, with or without the leading dimension of one.
@@ -63,7 +63,7 @@ def run(
                 # No consumer and no output: the runtime frees such a tensor.
                 del collected[index]
     tensors = {
-        graph.tensors[index].name: np.stack(values).reshape(samples, *trace_shape(values[0].shape))
+        graph.tensors[index].name: np.stack(values).reshape(samples, *sample_shape(values[0].shape))
         for index, values in collected.items()
     }
-    return Trace(engine=f"interpreter:{kernels}", tensors=tensors, output=graph.tensors[output].name)
+    return TensorValues(tensors=tensors, output=graph.tensors[output].name)

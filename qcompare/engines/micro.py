@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from qcompare.core.graph import Graph, Model
-from qcompare.core.trace import Trace, trace_shape
+from qcompare.core.tensor_values import TensorValues, sample_shape
 from qcompare.tflite import schema
 
 ARENA_SLACK = 1 << 20
@@ -34,7 +34,7 @@ def run(
     inputs: Mapping[int, np.ndarray],
     *,
     keep: Collection[int] = (),
-) -> Trace:
+) -> TensorValues:
     """The model run on each sample by itself, its state reset before each.
 
     inputs: tensor index -> [samples, ...] in the tensor's dtype, with or without the leading dimension of one.
@@ -65,7 +65,7 @@ def _runtime() -> Any:
     return runtime
 
 
-def _run(interpreter: Any, graph: Graph, inputs: Mapping[int, np.ndarray], keep: Collection[int]) -> Trace:
+def _run(interpreter: Any, graph: Graph, inputs: Mapping[int, np.ndarray], keep: Collection[int]) -> TensorValues:
     shaped = [
         inputs[index].reshape(-1, *(int(n) for n in interpreter.get_input_details(position)["shape"]))
         for position, index in enumerate(graph.inputs)
@@ -83,10 +83,10 @@ def _run(interpreter: Any, graph: Graph, inputs: Mapping[int, np.ndarray], keep:
             else:
                 values.append(np.array(interpreter.GetTensor(index, 0)["tensor_data"]))
     tensors = {
-        graph.tensors[index].name: np.stack(values).reshape(samples, *trace_shape(values[0].shape))
+        graph.tensors[index].name: np.stack(values).reshape(samples, *sample_shape(values[0].shape))
         for index, values in collected.items()
     }
-    return Trace(engine="micro", tensors=tensors, output=graph.tensors[graph.outputs[0]].name)
+    return TensorValues(tensors=tensors, output=graph.tensors[graph.outputs[0]].name)
 
 
 def _arena_size(model: bytes, read: Model) -> int:

@@ -8,7 +8,7 @@ from typing import Protocol, final
 
 import numpy as np
 
-from qcompare.core.trace import Trace
+from qcompare.core.tensor_values import TensorValues
 from qcompare.engines import litert, micro
 from qcompare.engines.unwritten import unwritten
 
@@ -31,7 +31,7 @@ class Runtime(Protocol):
     def installed(self) -> bool:
         """Whether its package is there."""
 
-    def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> Trace:
+    def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> TensorValues:
         """The model run on each sample by itself, its state reset before each.
 
         inputs: tensor index -> [samples, ...] in the tensor's dtype, with or without the leading dimension of one.
@@ -63,7 +63,7 @@ class LiteRT:
     def installed(self) -> bool:
         return True
 
-    def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> Trace:
+    def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> TensorValues:
         return litert.run(model, inputs, self.kernels, keep=keep)
 
     def unwritten(
@@ -89,7 +89,7 @@ class Micro:
     def installed(self) -> bool:
         return micro.installed()
 
-    def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> Trace:
+    def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> TensorValues:
         return micro.run(model, inputs, keep=keep)
 
     def unwritten(

@@ -1,7 +1,7 @@
 """Runs a graph, or one of its operators, over many samples at once.
 
-A Trace of this engine holds, for every tensor asked for, an array [samples, *trace_shape(shape)]: the first dimension
-of a tensor is dropped when it is one, and stays otherwise.
+What it gives holds, for every tensor asked for, an array [samples, *sample_shape(shape)]: the first dimension of a
+tensor is dropped when it is one, and stays otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from qcompare.core import lstm
 from qcompare.core.graph import Graph, Model, Operator, Tensor
-from qcompare.core.trace import Trace, trace_shape
+from qcompare.core.tensor_values import TensorValues, sample_shape
 from qcompare.manual.arithmetic import ARITHMETICS, compute, compute_rule, rule_named, rule_of
 from qcompare.manual.call import Call, NotCoveredError, Operand, Subgraph
 from qcompare.manual.fold import Values, fold
@@ -37,7 +37,7 @@ def run(
     keep: Keep = "outputs",
     chunk: int | None = None,
     rules: Mapping[int, str] | None = None,
-) -> Trace:
+) -> TensorValues:
     """The main graph computed from its inputs, free-running, operator by operator.
 
     inputs: tensor index -> array [samples, ...] in the tensor's dtype; the rest of the shape is the tensor's own,
@@ -62,15 +62,15 @@ def run(
         raise ValueError(f"the inputs differ in their number of samples: {sorted(counts)}")
     samples = counts.pop()
     kept = [graph.tensors[index] for index in _kept(graph, keep)]
-    traced = {t.name: np.empty((samples, *trace_shape(t.shape)), t.dtype) for t in kept}
+    traced = {t.name: np.empty((samples, *sample_shape(t.shape)), t.dtype) for t in kept}
     chunk = chunk or _chunk(model)
     plan = _plan(model, 0, arithmetic, rules or {}, {tensor.index for tensor in kept})
     for start in range(0, samples, chunk):
         part = slice(start, min(start + chunk, samples))
         found = _carried_out(plan, {index: array[part] for index, array in values.items()}, part.stop - part.start)
         for tensor in kept:
-            traced[tensor.name][part] = found[tensor.index].reshape(-1, *trace_shape(tensor.shape))
-    return Trace(engine=f"manual:{arithmetic}", tensors=traced, output=graph.tensors[graph.outputs[0]].name)
+            traced[tensor.name][part] = found[tensor.index].reshape(-1, *sample_shape(tensor.shape))
+    return TensorValues(tensors=traced, output=graph.tensors[graph.outputs[0]].name)
 
 
 def run_operator(
@@ -81,7 +81,7 @@ def run_operator(
     *,
     rule: str | None = None,
     chunk: int | None = None,
-) -> Trace:
+) -> TensorValues:
     """One operator of a model's main graph computed from given values of its activations, all its outputs kept.
 
     inputs: as in `run`, for every input of the operator that is no constant and no variable.
@@ -210,7 +210,7 @@ def _value(plan: _Plan, index: int, live: Mapping[int, np.ndarray], samples: int
 def _fitted(tensor: Tensor, array: np.ndarray) -> np.ndarray:
     if array.dtype != tensor.dtype:
         raise ValueError(f"input '{tensor.name}' is {tensor.dtype.name}, not {array.dtype.name}")
-    if array.shape[1:] not in (tensor.shape, trace_shape(tensor.shape)):
+    if array.shape[1:] not in (tensor.shape, sample_shape(tensor.shape)):
         raise ValueError(f"input '{tensor.name}' has shape {tensor.shape} a sample, not {array.shape[1:]}")
     return array.reshape(len(array), *tensor.shape)
 

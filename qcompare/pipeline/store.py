@@ -1,137 +1,171 @@
-"""What was computed, by key; whole or not at all."""
+"""What was computed, by key; whole or not at all. Locks are the kernel's: they end with the process that holds them."""
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import os
-import platform
 import re
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import cache
-from importlib.metadata import distributions
+import resource
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
+from filelock import FileLock
 
-from qcompare.core.files import write_whole
+from qcompare.core.archive import Files, packed, unpacked
+from qcompare.core.child import Child, ChildCrashedError, ChildFailedError
+from qcompare.core.files import replace_whole
+from qcompare.core.stage import Stage
 
-RECORD = "trial.json"
+T = TypeVar("T")
 
-
-def digest(value: Any) -> str:
-    """A hexadecimal SHA-256 of plain data; equal data give equal digests whatever the order of their keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
-
-
-@cache
-def source_digest() -> str:
-    """Of qcompare's own source files: results of another version of the program are other results."""
-    root = Path(__file__).parents[1]
-    files = sorted(path for path in root.rglob("*.py") if "__pycache__" not in path.parts)
-    return digest(
-        [(path.relative_to(root).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
-    )
+FOLDER = ".store"
+"""Within a folder of outputs."""
 
 
-@cache
-def environment() -> dict[str, Any]:
-    """What a result depends on besides its configuration: Python, packages, CPU."""
-    packages = {item.metadata["Name"]: item.version for item in distributions() if item.metadata["Name"]}
-    return {
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "cpu": cpu_name(),
-        "cpu_features": cpu_features(),
-        "packages": dict(sorted(packages.items())),
-        "qcompare_source": source_digest(),
-    }
+class NotStoredError(LookupError):
+    """A result that should be stored is not there; the message is one line."""
 
 
-def cpu_name() -> str:
-    """The processor's own name; kernels choose their instructions by it."""
-    return _cpu_line("model name") or platform.processor()
+@dataclass(kw_only=True)
+class Store:
+    """Results of stages in one folder, and the process in which isolated ones run.
+
+    announce: called with the name of each stage that begins to be computed.
+    fresh: whether what was stored before is ignored and replaced.
+    recorded: key of a stage -> the key that its result was stored under, for stages that are not to be computed again.
+    keeps: whether what is computed is stored.
+    """
+
+    root: Path
+    child: Child | None = None
+    announce: Callable[[str], None] = lambda name: None
+    fresh: bool = False
+    recorded: Mapping[str, str] = field(default_factory=dict)
+    keeps: bool = True
+    _held: dict[str, Any] = field(default_factory=dict)
+
+    def has(self, stage: Stage[Any]) -> bool:
+        """Whether a stage's result can be read."""
+        return stage.key in self._held or (not self.fresh and self.path(stage).exists())
+
+    def key(self, stage: Stage[Any]) -> str:
+        """What a stage's result is stored under."""
+        return self.recorded.get(stage.key, stage.key)
+
+    def path(self, stage: Stage[Any]) -> Path:
+        """Where a stage's result stands."""
+        folder = re.sub(r"\W+", "_", stage.name)
+        return self.root / folder / f"{self.key(stage)}.zip"
+
+    def value(self, stage: Stage[T]) -> T:
+        """A stage's result: held, else stored, else computed and stored, in one process at a time.
+
+        Raises what computing raises, and ChildCrashedError or ChildFailedError for an isolated stage that cannot fall.
+        """
+        if stage.key not in self._held:
+            self._held[stage.key] = self._found(stage)
+        return self._held[stage.key]
+
+    def _found(self, stage: Stage[T]) -> T:
+        if not self.fresh and (stored := self._read(stage)) is not None:
+            return stored[0]
+        if stage.key in self.recorded:
+            raise NotStoredError(f"{stage.name} is no longer stored")
+        # Before the lock: no process waits for a lock while it holds another.
+        inputs = {name: self._input(value) for name, value in stage.inputs.items()}
+        if stage.codec is None or not self.keeps:
+            return self._computed(stage, inputs)[0]
+        path = self.path(stage)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            if not self.fresh and (stored := self._read(stage)) is not None:
+                return stored[0]
+            start = time.perf_counter()
+            value, lasting, peak = self._computed(stage, inputs)
+            if lasting:
+                cost = {"seconds": time.perf_counter() - start, "peak_bytes": peak}
+                replace_whole(path.with_suffix(".json"), json.dumps(cost).encode())
+                content = packed(stage.codec.dump(value))
+                replace_whole(path, content)
+                # What is handed on is what a later process will read, to the order of names in a mapping.
+                return stage.codec.load(unpacked(content))
+            return value
+
+    def _input(self, value: Any) -> Any:
+        if isinstance(value, Stage):
+            return self.value(value)
+        if isinstance(value, tuple):
+            return tuple(self._input(inner) for inner in value)
+        return value
+
+    def _read(self, stage: Stage[T]) -> tuple[T] | None:
+        if stage.codec is None:
+            return None
+        try:
+            return (stage.codec.load(unpacked(self.path(stage).read_bytes())),)
+        except FileNotFoundError:
+            return None
+        except (zipfile.BadZipFile, KeyError, ValueError):
+            return None  # Damaged by hand or by a disk: computed anew.
+
+    def _computed(self, stage: Stage[T], inputs: Mapping[str, Any]) -> tuple[T, bool, int]:
+        """The result, whether it would be the same another time (a crash may have been the machine's), peak memory."""
+        self.announce(stage.name)
+        try:
+            if stage.isolated and self.child is not None:
+                value, peak = self.child.call(call, stage.compute, inputs)
+            else:
+                value, peak = call(stage.compute, inputs)
+            return value, True, peak
+        except ChildCrashedError as error:
+            if stage.fallen is None:
+                raise
+            return stage.fallen(f"crashed: {error}"), False, 0
+        except ChildFailedError as error:
+            if stage.fallen is None:
+                raise
+            return stage.fallen(f"failed: {error}"), True, 0
+
+    def files(self, stage: Stage[Any]) -> Files:
+        """A stage's result as it is stored; computed first if it has to be."""
+        if stage.codec is None:
+            return {}
+        value = self._held.get(stage.key)
+        if value is None:
+            try:
+                return unpacked(self.path(stage).read_bytes())
+            except (FileNotFoundError, zipfile.BadZipFile):
+                value = self.value(stage)
+        return stage.codec.dump(value)
+
+    def cost(self, stage: Stage[Any]) -> Mapping[str, float]:
+        """What computing a stored result took: seconds and peak_bytes; {} where that is not known."""
+        try:
+            return json.loads(self.path(stage).with_suffix(".json").read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+
+    def size(self) -> tuple[int, int]:
+        """Results and their bytes."""
+        sizes = [entry.stat().st_size for entry in _entries(self.root) if entry.name.endswith(".zip")]
+        return len(sizes), sum(sizes)
 
 
-def cpu_features() -> list[str]:
-    """The vector extensions among the processor's flags."""
-    flags = _cpu_line("flags") or _cpu_line("Features")
-    return sorted(flag for flag in flags.split() if flag.startswith(("avx", "fma", "sse4", "amx", "asimd", "neon")))
+def call(compute: Callable[..., T], inputs: Mapping[str, Any]) -> tuple[T, int]:
+    """A result, and the largest resident memory, in bytes, that the process has had."""
+    value = compute(**inputs)
+    return value, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _cpu_line(name: str) -> str:
-    information = Path("/proc/cpuinfo")
-    if not information.exists():
-        return ""
-    for line in information.read_text().splitlines():
-        if line.split(":")[0].strip() == name:
-            return line.partition(":")[2].strip()
-    return ""
-
-
-def key(config: Mapping[str, Any], seed: int) -> str:
-    """What a trial's results depend on, as one digest."""
-    return digest({"config": config, "seed": seed, "environment": environment()})
-
-
-def record_of(folder: Path) -> dict[str, Any] | None:
-    """The record of a stored trial; None when there is no whole one."""
-    try:
-        record = json.loads((folder / RECORD).read_text())
-    except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def is_stored(folder: Path, trial_key: str) -> bool:
-    """Whether a trial with this key stands there whole, and did not crash."""
-    record = record_of(folder)
-    return record is not None and record.get("key") == trial_key and not record.get("crashed")
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into that takes the place of `folder` at the end, or vanishes when the block raises."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.parent / f".{folder.name}.{os.getpid()}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
-        yield partial
-        if folder.exists():
-            old = folder.parent / f".{folder.name}.{os.getpid()}.old"
-            folder.rename(old)
-            partial.rename(folder)
-            shutil.rmtree(old)
+def _entries(folder: Path) -> Iterable[os.DirEntry[str]]:
+    if not folder.is_dir():
+        return
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _entries(Path(entry.path))
         else:
-            partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Clear what killed runs of processes that are gone left behind in a folder of trials: folders and files."""
-    for path in folder.glob(".*"):
-        written = re.fullmatch(r"\..+\.(\d+)(\.partial|\.old)?", path.name)
-        if written is None or Path("/proc", written.group(1)).exists():
-            continue
-        if written.group(2):
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.is_file():
-            path.unlink()
-
-
-def write_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """Named arrays as one .npz file, whole or not at all."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    write_whole(path, buffer.getvalue())
-
-
-def write_json(value: Any, path: Path) -> None:
-    """Readable JSON, whole or not at all."""
-    write_whole(path, (json.dumps(value, indent=2, sort_keys=True) + "\n").encode())
+            yield entry

@@ -1,18 +1,16 @@
 """The plots of a run. They draw what they are given and compute no statistics.
 
-Every function lays out a Page for `save_png`. An engine has one colour everywhere, from a palette that colour-blind
-readers can tell apart (Okabe and Ito, 2008); a kernel set gives `interpreter`, `manual` and `micro` the same colour,
-and `manual` is drawn hollow. Log axes hold the logarithm to base 10.
+Every function lays out a Page, of which `page.png` makes a file. An engine has one colour everywhere, from a palette
+that colour-blind readers can tell apart (Okabe and Ito, 2008); a kernel set gives `interpreter`, `manual` and `micro`
+the same colour, and `manual` is drawn hollow. Log axes hold the logarithm to base 10.
 """
 
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -20,7 +18,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from qcompare.core.engine import LABELS, EngineId, Family
-from qcompare.core.files import write_whole
+from qcompare.core.tap import OUTPUT
 from qcompare.report.page import (
     HEADING,
     LABEL,
@@ -39,7 +37,6 @@ from qcompare.report.page import (
     fitting,
     line_height,
     numbers,
-    png,
     room_below,
     room_left,
     widest,
@@ -67,11 +64,6 @@ MARKERS = {
 }  # fmt: skip
 
 Pair = tuple[EngineId, EngineId]
-
-
-def save_png(page: Page, path: Path) -> None:
-    """The page as a PNG, whole or not at all: the same page gives the same bytes."""
-    write_whole(path, png(page))
 
 
 def error_histograms(histograms: Mapping[Pair, tuple[np.ndarray, np.ndarray]], *, title: str) -> Page:
@@ -212,7 +204,7 @@ def over_seeds(errors: pd.DataFrame, summary: pd.DataFrame, *, title: str) -> Pa
     """
     rows = _rows(errors, summary, labels=False)
     if not any(row.found for row in rows):
-        return _without_figures(errors, title)
+        return _without_figures(title)
     axis = _row_axis(rows, [f"{row.a} vs {row.b}" for row in rows])
     left = MARGIN + room_left(axis)
     page_width = max(WIDTH, left + 3 * 1.3 + 2 * GAP + MARGIN)
@@ -258,7 +250,7 @@ def against_labels(errors: pd.DataFrame, summary: pd.DataFrame, *, title: str) -
     routes = {route: rows for route, rows in routes.items() if rows}
     every = [row for rows in routes.values() for row in rows]
     if not any(row.found for row in every):
-        return _without_figures(errors, title)
+        return _without_figures(title)
     regression = not _values(every, "top1_agreement").size and bool(_values(every, "rmse").size)
     metric = "rmse" if regression else "top1_agreement"
     axes = {route: _row_axis(rows, [str(row.b) for row in rows]) for route, rows in routes.items()}
@@ -289,7 +281,7 @@ def against_labels(errors: pd.DataFrame, summary: pd.DataFrame, *, title: str) -
     return Page(width=page_width, height=bottom - 0.08 + TOP, title=title, panels=[*reversed(panels), *keys])
 
 
-ROUTE, SCOPE = "route", "scope"
+ROUTE = "route_b"
 METRICS = ("mismatch_rate", "max_lsb", "sqnr_db", "top1_agreement", "rmse")
 ROW = 0.2
 """Inches from one row of dots to the next."""
@@ -319,7 +311,7 @@ class Row:
 
 
 def _rows(errors: pd.DataFrame, summary: pd.DataFrame, *, labels: bool) -> list[Row]:
-    """A row for each pair of outputs, in the order of the frame; the rows of a trial that died name none."""
+    """A row for each pair of outputs, in the order of the frame."""
     seeds = sorted(set(errors["seed"]))
     offsets = dict(zip(seeds, np.linspace(-0.27, 0.27, len(seeds)) if len(seeds) > 1 else [0.0], strict=True))
     medians: dict[Pair, dict[str, tuple[int, float]]] = {}
@@ -345,10 +337,16 @@ def _rows(errors: pd.DataFrame, summary: pd.DataFrame, *, labels: bool) -> list[
     return rows
 
 
+def compared_routes(errors: pd.DataFrame) -> list[str]:
+    """The routes whose engines are compared with more than the labels, in the order of the rows."""
+    against_labels = [EngineId.parse(name) == LABELS for name in errors["engine_a"]]
+    return list(dict.fromkeys(errors.loc[~np.array(against_labels, bool), ROUTE]))
+
+
 def _by_pair(frame: pd.DataFrame) -> Iterator[tuple[Pair, pd.DataFrame]]:
-    """The rows of each pair of outputs that is named, in the order of the frame."""
-    outputs = frame[(frame[SCOPE] == "output") & (frame["b"] != "")]
-    for (a, b), rows in outputs.groupby(["a", "b"], sort=False):
+    """The rows of each pair of outputs, in the order of the frame."""
+    outputs = frame[frame["tap"] == OUTPUT.role]
+    for (a, b), rows in outputs.groupby(["engine_a", "engine_b"], sort=False):
         yield (EngineId.parse(str(a)), EngineId.parse(str(b))), rows
 
 
@@ -594,10 +592,9 @@ def _inches(x: float, y: float, marks: Sequence[Mark]) -> Panel:
     return Panel(left=x, bottom=y, width=1, height=1, x=unit, y=unit, marks=marks, framed=False)
 
 
-def _without_figures(errors: pd.DataFrame, title: str) -> Page:
-    """What is drawn when no row has figures: why."""
-    notes = list(dict.fromkeys(note for note in errors["note"] if note))
-    text = "\n".join(textwrap.shorten(line, 110) for line in ["no figures in any seed", *notes[:3]])
-    height = TOP + 0.2 + line_height(TICK) * len(text.splitlines())
+def _without_figures(title: str) -> Page:
+    """What is drawn when no row has figures."""
+    text = "no figures in any seed: findings.csv says why"
+    height = TOP + 0.2 + line_height(TICK)
     words = Words(x=WIDTH / 2, y=(height - TOP + MARGIN) / 2, text=text, across="center")
     return Page(width=WIDTH, height=height, title=title, panels=(), words=(words,))

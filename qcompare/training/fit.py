@@ -22,9 +22,6 @@ Schedule = Callable[[tf.Tensor], tf.Tensor]
 """The learning rate, float32, of a step by its number, int64 from 0 on."""
 
 
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
-"""Adam's constants, Keras's defaults."""
-
 KEPT = 2
 """How many compiled trainings a process keeps for the next seed, each with variables of its own."""
 
@@ -62,34 +59,6 @@ class Settings:
 
 
 @final
-class Adam:
-    """Adam as Keras writes it, bit for bit; what its step number alone decides is computed once for all variables."""
-
-    def __init__(self, variables: Sequence[tf.Variable], schedule: Schedule) -> None:
-        self.variables = list(variables)
-        self.schedule = schedule
-        self.steps = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.means = [tf.Variable(tf.zeros_like(variable), trainable=False) for variable in self.variables]
-        self.squares = [tf.Variable(tf.zeros_like(variable), trainable=False) for variable in self.variables]
-
-    def reset(self) -> None:
-        """As if no step had been taken."""
-        for state in (self.steps, *self.means, *self.squares):
-            state.assign(tf.zeros_like(state))
-
-    def apply(self, gradients: Sequence[tf.Tensor]) -> None:
-        """Take a step, in place."""
-        rate = self.schedule(self.steps)
-        step = tf.cast(self.steps + 1, tf.float32)
-        rate = rate * tf.sqrt(1 - tf.pow(BETA_2, step)) / (1 - tf.pow(BETA_1, step))
-        for gradient, variable, mean, square in zip(gradients, self.variables, self.means, self.squares, strict=True):
-            mean.assign_add((gradient - mean) * (1 - BETA_1))
-            square.assign_add((tf.square(gradient) - square) * (1 - BETA_2))
-            variable.assign_sub((mean * rate) / (tf.sqrt(square) + EPSILON))
-        self.steps.assign_add(1)
-
-
-@final
 class Training:
     """Epochs of training of some variables, compiled once: each run starts from what the variables then hold."""
 
@@ -103,13 +72,14 @@ class Training:
         """after_step: graph code to run after each step."""
         steps = settings.steps
         schedule = tf_keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.epochs * steps)
-        optimizer = Adam(variables, schedule)
+        optimizer = tf_keras.optimizers.Adam(schedule)
+        optimizer.build(variables)
         loss = loss_function(regression=settings.regression)
 
         def step(x: tf.Tensor, y: tf.Tensor) -> None:
             with tf.GradientTape() as tape:
                 value = loss(y, forward(x))
-            optimizer.apply(tape.gradient(value, optimizer.variables))
+            optimizer.apply_gradients(zip(tape.gradient(value, variables), variables, strict=True))
             if after_step is not None:
                 after_step()
 
@@ -132,7 +102,8 @@ class Training:
         wait for the next epoch.
         """
         settings = self._settings
-        self._optimizer.reset()
+        for state in self._optimizer.variables:  # as if no step had been taken
+            state.assign(tf.zeros_like(state))
         x, y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
         generator = np.random.default_rng(seed)
         for _ in range(settings.epochs):

@@ -1,19 +1,16 @@
 """The figures against exact arithmetic and planted faults."""
 
 import math
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from fractions import Fraction
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from qcompare.analysis.figures import (
-    ERRORS_COLUMNS,
     Figures,
     compare,
     compare_with_labels,
-    errors_frame,
     lsb_histogram,
     to_integers,
     to_reals,
@@ -29,13 +26,6 @@ SOME = np.arange(-60, 60, dtype=np.int8).reshape(12, 10)
 
 def names(figures):
     return {name for name, value in asdict(figures).items() if value is not None}
-
-
-def test_the_columns_of_the_contract():
-    assert ",".join(ERRORS_COLUMNS) == (
-        "model,quant,lowering,route,seed,a,b,scope,n,mismatches,mismatch_rate,max_lsb,mean_lsb,max_abs_error,"
-        "mean_abs_error,mean_error,rmse,sqnr_db,cosine_similarity,saturation_rate,top1_agreement,non_finite,note"
-    )
 
 
 def test_equal_outputs_have_no_error_and_no_sqnr():
@@ -307,21 +297,3 @@ def test_ulp_distance_refuses_what_it_would_have_to_round():
         ulp_distance(np.array([1.0]), np.array([1], np.float32))
     with pytest.raises(ValueError, match="NaN"):
         ulp_distance(np.array([np.nan], np.float32), np.array([1], np.float32))
-
-
-def test_rows_become_a_frame_in_which_undefined_is_empty():
-    keys = {"model": "lstm", "quant": "int8", "lowering": "unrolled", "route": "qat", "seed": 3, "scope": "output"}
-    rows = [
-        keys | {"a": "qat", "b": "manual:dequantized"} | asdict(compare(SOME, SOME, GRID, classification=False)),
-        keys | {"a": "qat", "b": "micro", "note": "the converter crashed"},
-    ]
-    frame = errors_frame(iter(rows))
-    assert tuple(frame.columns) == ERRORS_COLUMNS
-    assert frame["n"].tolist() == [120, pd.NA]
-    assert frame["note"].tolist() == ["", "the converter crashed"]
-    assert frame.loc[1, [field.name for field in fields(Figures)]].isna().all()
-    assert frame["sqnr_db"].isna().all()
-    assert str(frame["max_lsb"].dtype) == "Int64"
-    assert tuple(errors_frame([]).columns) == ERRORS_COLUMNS
-    with pytest.raises(KeyError, match="psnr"):
-        errors_frame([{"psnr": 1}])

@@ -1,18 +1,16 @@
 """Statistics over seeds against hand-worked values."""
 
 import math
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from qcompare.analysis.figures import errors_frame
-from qcompare.analysis.statistics import METRICS, SUMMARY_COLUMNS, paired_difference, spread, summarise
-
-
-def row(seed, b="micro", route="qat", **figures):
-    keys = {"model": "lstm", "quant": "int8", "lowering": "fused", "route": route, "a": "qat", "scope": "output"}
-    return keys | {"seed": seed, "b": b} | figures
+from qcompare.analysis.statistics import METRICS, SUMMARY, paired_difference, spread
+from qcompare.core.key import PairKey
+from qcompare.core.tap import OUTPUT, Tap
+from tests.rows import CONFIGURATION, errors_of, row, summary_of
 
 
 def pick(summary, metric, **keys):
@@ -54,33 +52,78 @@ def test_the_interval_holds_the_mean_in_95_of_100_draws():
 
 
 def test_one_row_for_each_comparison_and_metric():
-    summary = summarise(errors_frame([row(0, mismatches=2, n=9), row(1, mismatches=4, n=9), row(0, b="xnnpack")]))
-    assert tuple(summary.columns) == SUMMARY_COLUMNS
+    rows = [row(0, b="micro", mismatches=2, n=9), row(1, b="micro", mismatches=4, n=9), row(0, b="interpreter:xnnpack")]
+    summary = summary_of(rows)
     assert len(summary) == 2 * len(METRICS)
-    found = pick(summary, "mismatches", b="micro")
+    found = pick(summary, "mismatches", engine_b="micro")
     assert (found["n"], found["mean"], found["min"], found["max"]) == (2, 3.0, 2.0, 4.0)
     assert "n" not in set(summary["metric"])
 
 
+def test_the_columns_are_those_of_a_pair_the_metric_and_its_spread():
+    key = [field.name for field in fields(PairKey)]
+    assert key == ["configuration", "route_a", "engine_a", "route_b", "engine_b", "tap", "step"]
+    spread_columns = ["n", "mean", "std", "median", "min", "max", "ci95_low", "ci95_high"]
+    assert list(SUMMARY.dtypes) == [*key, "metric", *spread_columns]
+    summary = summary_of([row(3, a="labels", b="micro", rmse=1.0)])
+    assert {name: str(dtype) for name, dtype in summary.dtypes.items()} == SUMMARY.dtypes
+    assert summary["metric"].tolist() == list(METRICS)
+    first = summary.iloc[0]
+    assert first[key[:-1]].tolist() == [CONFIGURATION, "", "labels", "qat", "micro", "output"]
+    assert summary["step"].isna().all()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"a": "float"},
+        {"b": "interpreter:xnnpack"},
+        {"route": "ptq"},
+        {"tap": Tap("recurrent_0/h", 4)},
+        {"tap": Tap("recurrent_0/h", 5)},
+        {"tap": Tap("recurrent_0/h")},
+    ],
+    ids=str,
+)
+def test_pairs_that_differ_anywhere_but_in_the_seed_are_not_put_together(other):
+    one = {"a": "qat", "b": "micro", "route": "qat", "tap": Tap("recurrent_0/h", 3)}
+    rows = [row(seed, **keys, rmse=value) for seed in range(2) for keys, value in ((one, 1.0), (one | other, 3.0))]
+    summary = summary_of(rows)
+    found = summary[summary["metric"] == "rmse"]
+    assert found["n"].tolist() == [2, 2]
+    assert found["mean"].tolist() == [1.0, 3.0]
+    taps = [one["tap"], (one | other)["tap"]]
+    assert found["tap"].tolist() == [tap.role for tap in taps]
+    assert [None if pd.isna(step) else step for step in found["step"]] == [tap.step for tap in taps]
+
+
 def test_a_comparison_without_figures_stays_with_n_zero():
-    summary = summarise(errors_frame([row(0, note="the converter crashed"), row(1, max_lsb=3)]))
+    summary = summary_of([row(0), row(1, max_lsb=3)])
     assert pick(summary, "max_lsb")["n"] == 1
     assert pick(summary, "rmse")["n"] == 0
     assert pick(summary, "rmse")[["mean", "std", "median", "min", "max", "ci95_low", "ci95_high"]].isna().all()
+    assert (summary_of([row(0), row(1)])["n"] == 0).all()
 
 
 def test_the_order_of_the_seeds_does_not_matter():
-    rows = [row(seed, b=b, rmse=0.1 * seed + shift) for seed in range(7) for b, shift in (("z", 0.3), ("micro", 0.7))]
+    engines = (("micro", 0.3), ("interpreter:reference", 0.7))
+    rows = [row(seed, b=b, rmse=0.1 * seed + shift) for seed in range(7) for b, shift in engines]
     blocks = [rows[2 * seed : 2 * seed + 2] for seed in (4, 0, 6, 2, 1, 5, 3)]
     shuffled = [item for block in blocks for item in block]
-    expected = summarise(errors_frame(rows))
-    pd.testing.assert_frame_equal(summarise(errors_frame(shuffled)), expected, check_exact=True)
-    assert expected["b"].drop_duplicates().tolist() == ["z", "micro"]
+    expected = summary_of(rows)
+    pd.testing.assert_frame_equal(summary_of(shuffled), expected, check_exact=True)
+    assert expected["engine_b"].drop_duplicates().tolist() == ["micro", "interpreter:reference"]
+
+
+def test_pairs_stand_in_the_order_in_which_the_lowest_seed_has_them():
+    order = [("micro", OUTPUT), ("interpreter:reference", Tap("recurrent_0/h", 1)), ("float", Tap("recurrent_0/h", 0))]
+    rows = [row(1, b=b, tap=tap) for b, tap in reversed(order)] + [row(0, b=b, tap=tap) for b, tap in order]
+    assert summary_of(rows)["engine_b"].drop_duplicates().tolist() == [b for b, _ in order]
 
 
 def test_no_rows_give_an_empty_summary():
-    summary = summarise(errors_frame([]))
-    assert tuple(summary.columns) == SUMMARY_COLUMNS
+    summary = summary_of([])
+    assert list(summary.columns) == list(SUMMARY.dtypes)
     assert summary.empty
 
 
@@ -89,8 +132,8 @@ def test_differences_are_paired_by_seed():
     ptq = {2: 0.4, 0: 0.5, 1: 0.3, 3: 0.2}
     rows = [row(seed, route="qat", top1_agreement=value) for seed, value in qat.items()]
     rows += [row(seed, route="ptq", top1_agreement=value) for seed, value in ptq.items()]
-    rows += [row(5, route="ptq", note="no figures")]
-    found = paired_difference(errors_frame(rows), "top1_agreement", by="route", first="ptq", second="qat")
+    rows += [row(5, route="ptq")]
+    found = paired_difference(errors_of(rows), "top1_agreement", by="route_b", first="ptq", second="qat")
     assert found.n == 3
     assert found.mean == pytest.approx((0.4 + 0.2 + 0.3) / 3)
     assert found.std == pytest.approx(0.1)
@@ -98,8 +141,8 @@ def test_differences_are_paired_by_seed():
 
 
 def test_unpaired_rows_are_refused():
-    frame = errors_frame([row(0, rmse=1.0), row(0, b="xnnpack", rmse=2.0), row(0, route="ptq", rmse=1.0)])
+    frame = errors_of([row(0, rmse=1.0), row(0, b="interpreter:xnnpack", rmse=2.0), row(0, route="ptq", rmse=1.0)])
     with pytest.raises(ValueError, match="more than one row"):
-        paired_difference(frame, "rmse", by="route", first="ptq", second="qat")
-    with pytest.raises(ValueError, match="no row has route=float"):
-        paired_difference(frame, "rmse", by="route", first="float", second="ptq")
+        paired_difference(frame, "rmse", by="route_b", first="ptq", second="qat")
+    with pytest.raises(ValueError, match="no row has route_b=float"):
+        paired_difference(frame, "rmse", by="route_b", first="float", second="ptq")

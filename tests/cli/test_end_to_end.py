@@ -2,7 +2,7 @@
 
 import json
 import math
-import os
+import shutil
 import signal
 
 import numpy as np
@@ -11,14 +11,15 @@ import pytest
 import yaml
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from qcompare.analysis.figures import ERRORS_COLUMNS, FIGURES
-from qcompare.analysis.parameters import PARAMETERS_DTYPES
-from qcompare.analysis.statistics import METRICS, SUMMARY_COLUMNS
-from qcompare.config.compose import request
+from qcompare.analysis.errors import ERRORS
+from qcompare.analysis.figures import FIGURES
+from qcompare.analysis.listed import TABLES
+from qcompare.analysis.parameters import PARAMETERS
+from qcompare.analysis.statistics import METRICS, SUMMARY
 from qcompare.config.options import read
+from qcompare.core.plain import plain
 from qcompare.data.load import load
-from qcompare.pipeline import store, sweep
-from qcompare.routes import export
+from tests import commands
 from tests.runs import ARGUMENTS, FILE, LSTM, RESULTS, TINY, Run, data_file, stopped
 
 KERNELS = ("reference", "optimized", "xnnpack")
@@ -46,10 +47,7 @@ def held_back(folder):
     if values["data"]["name"] == "file":
         with np.load(folder.parents[1] / values["data"]["file"]) as stored:
             return stored["x_test"].astype(np.float32), stored["y_test"], 2
-    values["model"]["theta"] = values["model"].get("theta") or "auto"
-    if values["model"]["name"] != "lmu":
-        del values["model"]["theta"]
-    dataset = load(read(values).data)
+    dataset = load(plain(read(values).data))
     return dataset.x_test, dataset.y_test, dataset.classes
 
 
@@ -59,8 +57,11 @@ def test_a_run_ends_well_and_says_what_it_wrote(runs, name):
     assert (run.status, run.err) == (0, "")
     assert "Difference of the outputs, mean over the seeds" in run.out
     for folder in (run.folder / "outputs").iterdir():
+        if folder.name.startswith("."):
+            continue
         for file in ("errors.csv", "summary.csv", "parameters.csv", "ptq_seeds.png", "qat_seeds.png", "labels.png"):
             assert f"outputs/{folder.name}/{file}" in run.out
+    assert "MB in outputs/.store; delete that folder to compute anew" in run.out.replace("\n", " ")
     assert "WARNING" not in run.out
     assert "\x1b" not in run.out
 
@@ -69,16 +70,20 @@ def test_a_run_ends_well_and_says_what_it_wrote(runs, name):
 def test_a_run_leaves_its_results_and_nothing_else(runs, name):
     folder = runs[name].folder
     assert {path.name for path in folder.iterdir()} == {"mine.npz", "outputs"}
-    assert not list(folder.rglob(".*"))
-    for results in (folder / "outputs").iterdir():
+    stored = [path.suffix for path in (folder / "outputs" / ".store").rglob("*") if path.is_file()]
+    assert set(stored) == {".zip", ".json", ".lock"}
+    for results in (path for path in (folder / "outputs").iterdir() if path.name != ".store"):
+        assert not list(results.rglob(".*"))
         files = {path.name for path in results.iterdir() if path.is_file()}
         assert files == {
-            *("config.yaml", "provenance.json", "errors.csv", "parameters.csv", "summary.csv"),
+            *("config.yaml", "provenance.json", "configurations.csv", "times.csv"),
+            *("errors.csv", "parameters.csv", "findings.csv", "summary.csv"),
             *("ptq_seeds.png", "qat_seeds.png", "labels.png"),
         }
         for seed in results.glob("seed=*"):
             assert {path.name for path in seed.iterdir()} == {
-                *("trial.json", "errors.csv", "parameters.csv", "float_weights.npz", "qat_weights.npz"),
+                *("trial.json", "errors.csv", "parameters.csv", "findings.csv"),
+                *("float_weights.npz", "qat_weights.npz", "float_outputs.npz"),
                 *(f"{route}{end}" for route in ("ptq", "qat") for end in (".tflite", "_outputs.npz")),
                 *(f"{route}_{plot}.png" for route in ("ptq", "qat") for plot in ("histograms", "scatter")),
             }
@@ -86,7 +91,7 @@ def test_a_run_leaves_its_results_and_nothing_else(runs, name):
 
 def test_a_multirun_writes_every_combination(runs):
     run = runs["multirun"]
-    names = sorted(path.name for path in (run.folder / "outputs").iterdir())
+    names = sorted(path.name for path in (run.folder / "outputs").glob("[!.]*"))
     assert [name.split("-")[0] for name in names] == ["dense", "simple_rnn"]
     for name in names:
         assert {path.name for path in (run.folder / "outputs" / name).glob("seed=*")} == {"seed=0", "seed=1"}
@@ -95,33 +100,34 @@ def test_a_multirun_writes_every_combination(runs):
 
 @every_folder
 def test_every_route_and_pair_of_every_seed_is_a_row(runs, trained):
-    errors = csv(runs.results(trained) / "errors.csv")
-    assert tuple(errors.columns) == ERRORS_COLUMNS
-    plain = "manual:dequantized"
-    both = {*MANUAL, *((plain, engine) for engine in MEASURED), *(("float", engine) for engine in MEASURED)}
-    labels = {("labels", engine) for engine in ("float", *MEASURED, plain)}
-    qat = {("float", "qat"), ("qat", plain), ("labels", "qat"), *(("qat", engine) for engine in MEASURED)}
-    expected = {"ptq": both | labels | {("float", plain)}, "qat": both | labels | qat}
+    folder = runs.results(trained)
+    errors = csv(folder / "errors.csv")
+    assert list(errors.columns) == list(ERRORS.dtypes)
+    hand = "manual:dequantized"
+    expected = {("", "labels", "float", "float"), ("float", "float", "qat", "qat"), ("qat", "qat", "qat", hand)}
+    expected |= {("float", "float", "ptq", hand), ("", "labels", "qat", "qat")}
+    for route in ("ptq", "qat"):
+        expected |= {(route, a, route, b) for a, b in MANUAL}
+        expected |= {(route, hand, route, engine) for engine in MEASURED}
+        expected |= {("float", "float", route, engine) for engine in MEASURED}
+        expected |= {("", "labels", route, engine) for engine in (*MEASURED, hand)}
+    expected |= {("qat", "qat", "qat", engine) for engine in MEASURED}
+    key = ["route_a", "engine_a", "route_b", "engine_b"]
     for seed in SEEDS[trained]:
-        for route, pairs in expected.items():
-            rows = errors[(errors["seed"] == str(seed)) & (errors["route"] == route)]
-            assert set(zip(rows["a"], rows["b"], strict=True)) == pairs
-            assert len(rows) == len(pairs)
-    assert len(errors) == len(SEEDS[trained]) * sum(map(len, expected.values()))
-    model = trained.split()[-1]
-    lowering = {"dense": "", "lstm": "fused", "loop lstm": "loop"}.get(trained, "unrolled" if model != "dense" else "")
-    assert set(errors["model"]) == {model}
-    assert set(errors["quant"]) == {"int16x8" if trained.startswith("16-bit") else "int8"}
-    assert set(errors["lowering"]) == {lowering}
-    assert set(errors["scope"]) == {"output"}
-    assert set(errors["note"]) == {""}
+        rows = errors[errors["seed"] == str(seed)]
+        assert set(rows[key].itertuples(index=False, name=None)) == expected
+        assert len(rows) == len(expected)
+    assert len(errors) == len(SEEDS[trained]) * len(expected)
+    assert set(errors["configuration"]) == {folder.name}
+    assert (set(errors["tap"]), set(errors["step"])) == ({"output"}, {""})
+    assert csv(folder / "findings.csv").empty
 
 
 @every_folder
 def test_the_manual_engine_equals_every_runtime(runs, trained):
     errors = csv(runs.results(trained) / "errors.csv")
     for a, b in MANUAL:
-        rows = errors[(errors["a"] == a) & (errors["b"] == b)]
+        rows = errors[(errors["engine_a"] == a) & (errors["engine_b"] == b)]
         assert len(rows) == 2 * len(SEEDS[trained])
         assert set(rows["mismatches"]) == {"0"}
         assert set(rows["max_lsb"]) == {"0"}
@@ -185,19 +191,21 @@ def test_figures_are_those_of_the_stored_outputs(runs, trained, seed, route):
     interpreter = Interpreter(model_path=str(folder / f"{route}.tflite"))
     (end,) = interpreter.get_output_details()
     grid = (*end["quantization"], end["dtype"])
-    with np.load(folder / f"{route}_outputs.npz") as stored:
-        outputs = {name: stored[name] for name in stored.files}
+    outputs = {"labels": labels}
+    for name in ("float", route):
+        with np.load(folder / f"{name}_outputs.npz") as stored:
+            outputs |= {engine: stored[engine] for engine in stored.files}
     errors = csv(folder.parent / "errors.csv")
-    rows = errors[(errors["seed"] == str(seed)) & (errors["route"] == route)]
+    rows = errors[(errors["seed"] == str(seed)) & (errors["route_b"] == route)]
     for row in rows.to_dict("records"):
-        a, b = labels if row["a"] == "labels" else outputs[row["a"]], outputs[row["b"]]
-        make = against_labels if row["a"] == "labels" else recomputed
+        a, b = outputs[row["engine_a"]], outputs[row["engine_b"]]
+        make = against_labels if row["engine_a"] == "labels" else recomputed
         expected = dict.fromkeys(FIGURES, "") | make(a, b, grid, classes is not None)
         for name, value in expected.items():
             if value == "" or row[name] == "":
-                assert row[name] == value, (row["a"], row["b"], name)
+                assert row[name] == value, (row["engine_a"], row["engine_b"], name)
             else:
-                assert float(row[name]) == pytest.approx(value, rel=1e-9, abs=1e-12), (row["a"], row["b"], name)
+                assert float(row[name]) == pytest.approx(value, rel=1e-9, abs=1e-12), (row["engine_b"], name)
 
 
 @every_trial
@@ -223,13 +231,12 @@ def test_outputs_are_those_of_the_stored_model(runs, trained, seed, route):
     with np.load(folder / f"{route}_outputs.npz") as stored:
         np.testing.assert_array_equal(stored["interpreter:reference"], found)
         assert {stored[name].dtype for name in MEASURED} == {np.dtype(dtype)}
-        assert stored["float"].dtype == np.float32
 
 
 @every_folder
 def test_the_folders_rows_are_those_of_its_seeds(runs, trained):
     folder = runs.results(trained)
-    for name in ("errors.csv", "parameters.csv"):
+    for name in (table.file for table in TABLES):
         parts = [(folder / f"seed={seed}" / name).read_bytes() for seed in SEEDS[trained]]
         header = parts[0].split(b"\n", 1)[0] + b"\n"
         assert (folder / name).read_bytes() == header + b"".join(part.removeprefix(header) for part in parts)
@@ -239,10 +246,12 @@ def test_the_folders_rows_are_those_of_its_seeds(runs, trained):
 def test_the_summary_is_that_of_the_rows(runs, trained):
     folder = runs.results(trained)
     errors, summary = csv(folder / "errors.csv"), csv(folder / "summary.csv")
-    assert tuple(summary.columns) == SUMMARY_COLUMNS
+    assert list(summary.columns) == list(SUMMARY.dtypes)
     assert len(summary) == len(METRICS) * len(errors) / len(SEEDS[trained])
+    key = ["configuration", "route_a", "engine_a", "route_b", "engine_b", "tap", "step"]
+    by_key = dict(iter(errors.groupby(key)))
     for row in summary.to_dict("records"):
-        same = errors[(errors["route"] == row["route"]) & (errors["a"] == row["a"]) & (errors["b"] == row["b"])]
+        same = by_key[tuple(row[name] for name in key)]
         values = np.array([float(value) for value in same[row["metric"]] if value != ""])
         assert int(row["n"]) == len(values)
         expected = {"mean": np.mean, "median": np.median, "min": np.min, "max": np.max}
@@ -257,7 +266,7 @@ def test_the_summary_is_that_of_the_rows(runs, trained):
 @every_folder
 def test_parameters_are_named_and_numbered(runs, trained):
     parameters = csv(runs.results(trained) / "parameters.csv")
-    assert tuple(parameters.columns) == tuple(PARAMETERS_DTYPES)
+    assert list(parameters.columns) == list(PARAMETERS.dtypes)
     assert set(parameters["route"]) == {"qat"}
     assert set(parameters["seed"]) == {str(seed) for seed in SEEDS[trained]}
     assert not parameters.duplicated(["seed", "tensor", "channel"]).any()
@@ -270,24 +279,33 @@ def test_provenance_says_what_the_results_depend_on(runs, trained):
     assert {"python", "platform", "cpu", "cpu_features", "packages", "qcompare_source", "trials"} <= set(provenance)
     assert {"tensorflow", "ai-edge-litert", "numpy"} <= {name.replace("_", "-") for name in provenance["packages"]}
     for seed in SEEDS[trained]:
-        trial = provenance["trials"][str(seed)]
-        assert trial == store.record_of(folder / f"seed={seed}")
-        assert trial["threads"] == 1
-        assert trial["runtimes"] == list(MEASURED)
-        assert min(trial["seconds"].values()) >= 0
+        stated = json.loads((folder / f"seed={seed}" / "trial.json").read_text())
+        assert provenance["trials"][str(seed)] == stated
+        assert {"float training", "QAT", "conversion of ptq", "conversion of qat", "plots"} <= set(stated["stages"])
+
+
+@every_folder
+def test_times_stand_by_themselves(runs, trained):
+    folder = runs.results(trained)
+    times = pd.read_csv(folder / "times.csv")
+    assert times["seconds"].min() >= 0
+    assert times["peak_bytes"].min() > 1 << 20
+    stages = json.loads((folder / "seed=0" / "trial.json").read_text())["stages"]
+    assert set(times.loc[times["seed"] == 0, "stage"]) == set(stages)
 
 
 @pytest.fixture(scope="session")
 def killed(runs):
-    """The run `lstm` in another folder, in line, killed after its first seed: (what it left, the same completed)."""
+    """The run `lstm` in another folder, with one worker, killed after its first seed: what it left, and the same
+    command completed."""
 
     def run(folder):
-        results = folder / "outputs" / request_of(folder).folder.name
+        results = folder / "outputs" / runs["lstm"].results().name
 
-        def in_the_second_seed():
-            return any(results.glob(".seed=1.*.partial/"))
+        def after_the_first_seed():
+            return (results / "seed=0" / "trial.json").exists()
 
-        stopped(*LSTM, "workers=1", folder=folder, when=in_the_second_seed, by=signal.SIGKILL)
+        stopped(*LSTM, "workers=1", folder=folder, when=after_the_first_seed, by=signal.SIGKILL)
         left = sorted(path.relative_to(results).as_posix() for path in results.rglob("*"))
         stamp = (results / "seed=0").stat().st_ino
         done = stopped(*LSTM, "workers=1", folder=folder, when=lambda: False, by=signal.SIGKILL)
@@ -299,21 +317,9 @@ def killed(runs):
     return note, Run(done.folder, done.status, out, done.err)
 
 
-def request_of(folder):
-    """The request that LSTM makes in a folder."""
-    data_file(folder / "mine.npz")
-    here = os.getcwd()
-    os.chdir(folder)
-    try:
-        return request(LSTM)
-    finally:
-        os.chdir(here)
-
-
 def test_a_killed_run_leaves_no_half_files(killed):
     note, _ = killed
-    assert "seed=0/errors.csv" in note["left"]
-    assert "seed=0/trial.json" in note["left"]
+    assert {"seed=0/errors.csv", "seed=0/trial.json"} <= set(note["left"])
     visible = {name.split("/")[0] for name in note["left"] if not name.startswith(".")}
     assert visible == {"seed=0"}
 
@@ -323,27 +329,18 @@ def test_the_same_command_then_completes_and_uses_what_is_stored(killed):
     assert (run.status, run.err) == (0, "")
     assert note["kept"]
     assert "1 of 2 seeds were stored already" in run.out
-    assert not list(run.folder.rglob(".*"))
 
 
-@pytest.mark.parametrize(
-    "name", ["errors.csv", "summary.csv", "parameters.csv", "seed=0/errors.csv", "seed=1/errors.csv"]
-)
-def test_workers_folders_and_interruptions_change_no_byte(runs, killed, name):
-    one, other = runs["lstm"].results(), killed[1].results()
-    assert one.name == other.name
-    assert one != other
-    assert (one / name).read_bytes() == (other / name).read_bytes()
+def test_afterwards_all_files_are_those_of_an_undisturbed_run(runs, killed):
+    def files(folder):
+        return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
 
-
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize(
-    "name",
-    ["float_weights.npz", "qat_weights.npz", "ptq_outputs.npz", "qat_outputs.npz", "qat.tflite", "qat_histograms.png"],
-)
-def test_training_is_the_same_in_every_process(runs, killed, name, seed):
-    one, other = (folder / f"seed={seed}" / name for folder in (runs["lstm"].results(), killed[1].results()))
-    assert one.read_bytes() == other.read_bytes()
+    one, other = files(runs["lstm"].folder / "outputs"), files(killed[1].folder / "outputs")
+    assert set(one) == set(other)
+    for name, path in one.items():
+        # What computing took, and how many workers there were.
+        if path.name not in ("times.csv", "config.yaml") and not (".store" in name and path.suffix == ".json"):
+            assert path.read_bytes() == other[name].read_bytes(), name
 
 
 @pytest.mark.parametrize("trained", ["dense", "simple_rnn", "lstm"])
@@ -360,39 +357,104 @@ def test_seeds_differ_in_their_weights_alone(runs, trained):
 
 def test_an_interrupt_in_the_terminal_ends_at_once_and_leaves_no_half_files(tmp_path):
     def at_work():
-        return len(list(tmp_path.glob("outputs/*/.seed=*.partial/"))) == 2
+        return any(tmp_path.glob("outputs/.store/float_training/*.lock"))
 
     run = stopped(*LSTM, "workers=2", folder=tmp_path, when=at_work, by=signal.SIGINT)
     assert run.status == 130
-    assert run.err == "qcompare: interrupted; finished seeds are kept, the same command goes on from there\n"
-    assert not list(tmp_path.glob("outputs/*/[!.]*"))
+    assert run.err == "qcompare: interrupted; finished stages are kept, the same command goes on from there\n"
+    assert not list(tmp_path.glob("outputs/[!.]*"))
 
+
+DYING = """
+import os, signal
+from qcompare.export import convert
 
 def die(*_, **__):
-    """In place of a conversion."""
     os.kill(os.getpid(), signal.SIGSEGV)
 
+convert.ptq = die
+"""
+"""In place of a conversion, in every process of a run."""
 
-@pytest.mark.usefixtures("capfd")
-def test_a_crash_of_the_converter_is_rows_with_a_note_and_the_other_route_goes_on(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(export, "ptq", die)
+
+def test_a_crash_of_the_converter_is_a_finding_and_the_other_route_goes_on(tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Broken:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name != 'qcompare.export.post_training':\n"
+        "            return None\n"
+        "        sys.meta_path.remove(self)\n"
+        f"        exec({DYING!r}, {{}})\n"
+        "        return None\n"
+        "sys.meta_path.insert(0, Broken())\n"
+    )
     data_file(tmp_path / "mine.npz")
-    asked = request(["model=simple_rnn", *TINY, *FILE, "train.epochs=1", "seed=0", "workers=1"])
-    with open(os.devnull, "w") as nowhere:
-        from rich.console import Console
-
-        assert sweep.run(asked, Console(file=nowhere)) == 1
-    errors = csv(asked.folder / "errors.csv")
-    ptq, qat = (errors[errors["route"] == route] for route in ("ptq", "qat"))
-    assert set(ptq["note"]) == {"converter crashed: killed by signal 11 (SIGSEGV)"}
+    asked = ["model=simple_rnn", *TINY, *FILE, "train.epochs=1", "seed=0", "workers=1"]
+    run = commands.run(*asked, folder=tmp_path, path=[str(tmp_path / "broken")])
+    assert run.returncode == 1, run.stderr
+    (folder,) = (tmp_path / "outputs").glob("[!.]*")
+    (finding,) = csv(folder / "findings.csv").to_dict("records")
+    assert (finding["severity"], finding["route"], finding["where"]) == ("failure", "ptq", "conversion")
+    assert finding["text"] == "crashed: killed by signal 11 (SIGSEGV)"
+    errors = csv(folder / "errors.csv")
+    ptq, qat = (errors[errors["route_b"] == route] for route in ("ptq", "qat"))
     assert set(ptq["n"]) == {""}
     assert len(ptq) > 10
-    assert set(qat["note"]) == {""}
     assert "" not in set(qat["n"])
-    exact = qat[(qat["a"] == "manual:reference") & (qat["b"] == "interpreter:reference")]
+    exact = qat[(qat["engine_a"] == "manual:reference") & (qat["engine_b"] == "interpreter:reference")]
     assert exact["mismatches"].tolist() == ["0"]
-    assert not (asked.folder / "seed=0" / "ptq.tflite").exists()
-    assert (asked.folder / "seed=0" / "qat.tflite").exists()
-    summary = csv(asked.folder / "summary.csv")
-    assert set(summary[summary["route"] == "ptq"]["n"]) == {"0"}
+    assert not (folder / "seed=0" / "ptq.tflite").exists()
+    assert (folder / "seed=0" / "qat.tflite").exists()
+    summary = csv(folder / "summary.csv")
+    assert set(summary[summary["route_b"] == "ptq"]["n"]) == {"0"}
+    assert "crashed: killed by signal 11" in run.stdout
+
+
+def test_report_makes_tables_and_plots_anew_without_tensorflow(runs, tmp_path):
+    shutil.copytree(runs["lstm"].folder / "outputs", tmp_path / "outputs")
+    shutil.copy(runs["lstm"].folder / "mine.npz", tmp_path)
+    name = runs["lstm"].results().name
+    folder = tmp_path / "outputs" / name
+    whole = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for path in folder.glob("*.csv"):
+        # By which report tells what data the run was made with.
+        if path.name != "configurations.csv":
+            path.unlink()
+    for path in folder.rglob("*.png"):
+        path.unlink()
+    shutil.rmtree(tmp_path / "outputs" / ".store" / "plots")
+    shutil.rmtree(folder / "seed=1")
+    shutil.copytree(runs["lstm"].results() / "seed=1", folder / "seed=1")
+    run = commands.run("report", f"outputs/{name}", folder=tmp_path, python=["-X", "importtime"])
+    assert run.returncode == 0, run.stderr
+    assert "tensorflow" not in {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
+    again = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    differing = {name for name in whole if whole[name] != again.get(name)}
+    assert differing <= {"times.csv"}
+
+
+def test_report_refuses_another_data_file(runs, tmp_path):
+    folder = runs["lstm"].results()
+    for content, says in ((None, "no such file from here"), (b"other", "is another file than the run was made with")):
+        if content is not None:
+            (tmp_path / "mine.npz").write_bytes(content)
+        run = commands.run("report", str(folder), folder=tmp_path)
+        assert (run.returncode, run.stdout) == (2, "")
+        expected = f"{folder}: data.file=mine.npz: {says}; put it back, or run the command again"
+        assert run.stderr == f"qcompare report: {expected}\n"
+
+
+@pytest.mark.parametrize(
+    ("folder", "says"),
+    [
+        ("nowhere", "nowhere: no config.yaml there; give the folder of a configuration"),
+        (".", ".: no config.yaml there"),
+    ],
+)
+def test_report_of_no_run_is_one_line(folder, says, tmp_path):
+    run = commands.run("report", folder, folder=tmp_path)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith(f"qcompare report: {says}")
+    assert len(run.stderr.splitlines()) == 1

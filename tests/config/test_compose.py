@@ -1,17 +1,15 @@
 """Options on the command line: what Hydra makes of them, and the folder that they name."""
 
-import os
-
 import numpy as np
 import pytest
 
-from qcompare.config.compose import NAME_LENGTH, compose, difference, folder_name, job_overrides, plain, request
+from qcompare.config.compose import NAME_LENGTH, compose, configuration_name, difference
 from qcompare.config.options import OptionError, read
-from qcompare.pipeline import store
+from qcompare.core.plain import plain
 
 
 def folder(*overrides):
-    return folder_name(read(compose(overrides)))
+    return configuration_name(read(compose(overrides)))
 
 
 def dataset(path, seed=0):
@@ -33,6 +31,7 @@ def test_defaults_have_the_plain_name():
         ["seed=[0,3,5]"],
         ["workers=1"],
         ["verbose=true"],
+        ["fresh=true"],
         ["outputs=elsewhere"],
         ["model.units=32"],
         ["model.units=[32]"],
@@ -112,29 +111,14 @@ def test_options_beyond_the_length_of_a_name_still_tell_folders_apart():
 
 
 def test_the_content_of_a_data_file_is_part_of_the_configuration(tmp_path):
-    path = tmp_path / "mine.npz"
-    dataset(path, seed=0)
-    one = request(["data=file", f"data.file={path}"])
-    key = store.key(one.identity, 0)
-    assert request(["data=file", f"data.file={path}"]).folder == one.folder
-    dataset(path, seed=1)
-    other = request(["data=file", f"data.file={path}"])
-    assert other.folder != one.folder
-    assert other.folder.name.startswith("lstm-int8-data=file-")
-    assert store.key(other.identity, 0) != key
-
-
-def test_a_seed_has_its_own_key():
-    identity = request([]).identity
-    assert store.key(identity, 0) != store.key(identity, 1)
-    assert store.key(identity, 0) == store.key(request(["seed=5", "workers=1"]).identity, 0)
-
-
-def test_a_request_reads_options_and_writes_nothing(tmp_path):
-    os.chdir(tmp_path)
-    asked = request(["model=dense", "seed=2", "outputs=there"])
-    assert (asked.config.seed, asked.folder.as_posix()) == ((2,), "there/dense-int8")
-    assert not list(tmp_path.iterdir())
+    dataset(tmp_path / "one.npz", seed=0)
+    dataset(tmp_path / "same.npz", seed=0)
+    dataset(tmp_path / "other.npz", seed=1)
+    one, same, other = (folder("data=file", f"data.file={tmp_path}/{name}.npz") for name in ("one", "same", "other"))
+    assert one.startswith("lstm-int8-data=file-")
+    assert one != other
+    # The path is an option like any other.
+    assert one != same
 
 
 @pytest.mark.parametrize(
@@ -148,7 +132,6 @@ def test_a_request_reads_options_and_writes_nothing(tmp_path):
         ("seed=0,1", "seed=0,1: a sweep needs -m; a list is seed=[0,1]"),
         ("seed=range(10)", "seed=range(10): a sweep needs -m"),
         ("seed=glob(*)", "seed=glob(*): a sweep needs -m"),
-        ("model=[dense]", "model=[dense]: must be dense, lmu, lstm or simple_rnn"),
         ("model=gru", "model=gru: must be dense, lmu, lstm or simple_rnn"),
         ("quant=int3", "quant=int3: must be int16x8 or int8"),
         ("train.epoch=3", "train.epoch: no such option; `python -m qcompare --help` lists them"),
@@ -165,21 +148,8 @@ def test_a_request_reads_options_and_writes_nothing(tmp_path):
 )
 def test_what_hydra_does_not_take_is_refused_in_one_line(override, says):
     with pytest.raises(OptionError) as caught:
-        request([override])
+        read(compose([override]))
     assert str(caught.value) == says
-
-
-def test_jobs_of_a_multirun():
-    jobs = job_overrides(["model=dense,lmu", "seed=range(2)", "train.epochs=1"])
-    assert jobs == [
-        ["model=dense", "seed=0", "train.epochs=1"],
-        ["model=dense", "seed=1", "train.epochs=1"],
-        ["model=lmu", "seed=0", "train.epochs=1"],
-        ["model=lmu", "seed=1", "train.epochs=1"],
-    ]
-    assert job_overrides(["seed=0..9"]) == [["seed=0..9"]]
-    with pytest.raises(OptionError, match="cannot be read"):
-        job_overrides(["model"])
 
 
 def test_plain_data_reads_back_as_the_same_configuration():

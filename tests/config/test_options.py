@@ -44,7 +44,6 @@ def test_the_main_job():
     assert (config.quant.simulate, config.quant.kernels) == ("fake_quant", "reference")
     assert (config.quant.name, config.data.name, config.qat.scheme) == ("int8", "digits", "aligned")
     assert config.seed == tuple(range(10))
-    assert config.routes == ("ptq", "qat")
     assert config == read(compose([]))
 
 
@@ -61,7 +60,7 @@ def test_workers():
 
 def test_theta():
     lmu = ["model=lmu"]
-    assert read(compose(lmu)).model.theta is None
+    assert read(compose(lmu)).model.theta == "auto"
     assert read(compose([*lmu, "model.theta=12"])).model.theta == 12.0
 
 

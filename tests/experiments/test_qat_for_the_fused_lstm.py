@@ -2,15 +2,17 @@
 
 import importlib.util
 import sys
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
-from qcompare.analysis.figures import Figures, errors_frame
-from qcompare.report.tables import write_csv
+from qcompare.analysis.errors import ERRORS, ErrorsRow
+from qcompare.analysis.figures import Figures
+from qcompare.core.key import RowKey
+from qcompare.report import csv
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "qat_for_the_fused_lstm" / "analyse.py"
 SEEDS = (0, 1, 2)
@@ -41,22 +43,32 @@ def ptq_accuracy(units, name, seed):
     return 0.6 + units / 1000 + 0.001 * seed + (0.05 if name == "long" else 0)
 
 
-def row(name, route, seed, a, b, **figures):
-    keys = {"model": "lstm", "quant": "int8", "lowering": CONFIGS[name][0], "route": route, "scope": "output"}
-    return keys | {"seed": seed, "a": a, "b": b} | asdict(Figures(n=360, non_finite=0)) | figures
+def row(name, side_a, side_b, seed, **figures):
+    (route_a, engine_a), (route_b, engine_b) = side_a, side_b
+    key = RowKey(
+        configuration=name,
+        seed=seed,
+        route_a=route_a,
+        engine_a=engine_a,
+        route_b=route_b,
+        engine_b=engine_b,
+        tap="output",
+        step=None,
+    )
+    return ErrorsRow(key=key, figures=Figures(**{"n": 360, "non_finite": 0} | figures))
 
 
 def rows_of(units, name, seed):
     ptq = ptq_accuracy(units, name, seed)
-    rows = []
+    labels, plain = ("", "labels"), ("float", "float")
+    rows = [row(name, labels, plain, seed, top1_agreement=ptq + 0.01)]
     for route, accuracy in (("ptq", ptq), ("qat", ptq + GAIN[name] * (seed + 1))):
-        rows.append(row(name, route, seed, "labels", "float", top1_agreement=ptq + 0.01))
         for kernels in KERNELS:
             own = accuracy - (0.002 if kernels == "micro" else 0)
-            rows.append(row(name, route, seed, "labels", kernels, top1_agreement=own))
-            rows.append(row(name, route, seed, "float", kernels, top1_agreement=0.99, sqnr_db=30.0 + seed))
+            rows.append(row(name, labels, (route, kernels), seed, top1_agreement=own))
+            rows.append(row(name, plain, (route, kernels), seed, top1_agreement=0.99, sqnr_db=30.0 + seed))
             if route == "qat":
-                rows.append(row(name, route, seed, "qat", kernels, mismatch_rate=0.25, max_lsb=seed))
+                rows.append(row(name, ("qat", "qat"), (route, kernels), seed, mismatch_rate=0.25, max_lsb=seed))
     return rows
 
 
@@ -78,7 +90,8 @@ def write(outputs, data, units, name, seeds=SEEDS, folder=None):
         "seed": list(seeds),
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    write_csv(errors_frame([found for seed in seeds for found in rows_of(units, name, seed)]), folder / "errors.csv")
+    rows = [found for seed in seeds for found in rows_of(units, name, seed)]
+    (folder / "errors.csv").write_bytes(csv.written(ERRORS.frame(rows)))
 
 
 def plant(outputs, seeds=SEEDS):
@@ -201,10 +214,14 @@ def test_a_missing_seed_is_named(tmp_path, capsys):
 def test_a_seed_without_figures_is_named(tmp_path, capsys):
     outputs = plant(tmp_path / "outputs")
     rows = [found for seed in SEEDS for found in rows_of(8, "unrolled", seed)]
-    for found in rows:
-        if found["seed"] == 2 and found["route"] == "qat" and found["b"] == "micro":
-            found |= asdict(Figures()) | {"note": "micro failed"}
-    write_csv(errors_frame(rows), folder_of(outputs, "digits", 8, "unrolled") / "errors.csv")
+    fallen = [
+        replace(found, figures=Figures())
+        if (found.key.seed, found.key.route_b, found.key.engine_b) == (2, "qat", "micro")
+        else found
+        for found in rows
+    ]
+    folder = folder_of(outputs, "digits", 8, "unrolled")
+    (folder / "errors.csv").write_bytes(csv.written(ERRORS.frame(fallen)))
     said = refused(outputs, tmp_path / "new", capsys)
     assert "data=digits model.units=8 model.lowering=unrolled" in said
     assert said.endswith("no figures of micro in seed 2\n")

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qcompare.analysis.parameters import PARAMETERS_DTYPES, activation_role, weight_roles
-from qcompare.report.tables import read_csv
+from qcompare.analysis.parameters import PARAMETERS
+from qcompare.report import csv
 from qcompare.tflite import schema
+from qcompare.tflite.roles import activation_tap, weight_taps
 from tests.runs import RESULTS
 
 ROLES = {
@@ -59,7 +60,7 @@ def folder(runs, trained):
 
 
 def parameters(folder):
-    return read_csv(folder / "parameters.csv", PARAMETERS_DTYPES)
+    return csv.read((folder / PARAMETERS.file).read_bytes(), PARAMETERS.dtypes)
 
 
 def bits(column):
@@ -69,7 +70,7 @@ def bits(column):
 def test_every_learned_scale_stands_in_the_model_bit_for_bit(trained, folder):
     rows = parameters(folder)
     learned = rows[rows["learned_scale"].notna()]
-    assert ROLES[trained] <= set(learned["role"])
+    assert ROLES[trained] <= set(learned["tap"])
     np.testing.assert_array_equal(bits(learned["learned_scale"]), bits(learned["scale"]))
     assert set(learned["scale_ulp"]) == {0}
     assert learned["learned_zero_point"].equals(learned["zero_point"])
@@ -81,9 +82,9 @@ def test_what_is_not_learned_is_prescribed_or_only_moved(trained, folder):
     """Besides what training learns there are TANH and LOGISTIC, whose scales are fixed, and parts of other tensors."""
     rows = parameters(folder)
     other = rows[rows["learned_scale"].isna()]
-    fixed = other[other["role"] != ""]
+    fixed = other[other["tap"] != ""]
     prescribed = {f"recurrent_0/{name}" for name in ("h", "gate_i", "gate_f", "gate_g", "gate_o", "tanh_cell")}
-    assert set(fixed["role"]) <= prescribed
+    assert set(fixed["tap"]) <= prescribed
     assert set(fixed["scale"]) <= ({2.0**-15} if trained == "16-bit simple_rnn" else {1 / 128, 1 / 256})
     assert other["channel"].isna().all()
 
@@ -105,7 +106,7 @@ def test_rows_are_those_of_the_model(folder):
 def products(model, folder):
     """(Graph, FULLY_CONNECTED, name of its weight) of each product with a trained weight, in loops too."""
     rows = parameters(folder)
-    names = dict(zip(rows["tensor"], rows["role"], strict=True))
+    names = dict(zip(rows["tensor"], rows["tap"], strict=True))
     for graph in model.graphs:
         for operator in graph.operators:
             name = names.get(graph.tensors[operator.inputs[1]].name, "") if operator.name == "FULLY_CONNECTED" else ""
@@ -138,7 +139,8 @@ def test_weights_and_biases_are_the_trained_ones_rounded_to_their_scales(trained
 
 def test_roles_are_told_by_names_alone(trained, folder):
     graph = schema.read((folder / "qat.tflite").read_bytes()).main
-    assert activation_role(graph, graph.tensors[graph.inputs[0]]) == "x"
-    assert activation_role(graph, graph.tensors[graph.outputs[0]]).startswith("dense_")
+    assert activation_tap(graph, graph.tensors[graph.inputs[0]]).role == "x"
+    assert activation_tap(graph, graph.tensors[graph.outputs[0]]).role.startswith("dense_")
     last = max(ROLES[trained] & {"dense_0/kernel", "dense_1/kernel"})
-    assert last in weight_roles(graph, {last.replace("kernel", "output"): last}).values()
+    taps = weight_taps(graph, {last.replace("kernel", "output"): last}).values()
+    assert last in {tap.role for tap in taps}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -10,15 +10,12 @@ import numpy as np
 import pytest
 
 from qcompare.analysis.figures import to_integers, to_reals
-from qcompare.analysis.parameters import (
-    activation_role,
-    compare_parameters,
-    lstm_roles,
-    roles_before_activations,
-    weight_roles,
-)
+from qcompare.analysis.parameters import rows
+from qcompare.analysis.result import Result
 from qcompare.core.graph import Graph, Tensor, model_of
+from qcompare.core.tap import Tap
 from qcompare.engines.runtimes import RUNTIMES
+from qcompare.export import convert as export
 from qcompare.export.loop import loop_model
 from qcompare.export.written import WrittenModel, written_model
 from qcompare.manual import executor
@@ -28,9 +25,10 @@ from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture, Cell
 from qcompare.models.ops import CELL_CLIP
 from qcompare.models.simple_rnn import SimpleRNNCell
-from qcompare.routes import export
 from qcompare.tflite import schema
+from qcompare.tflite.artifact import Artifact, Built
 from qcompare.tflite.converter import INTEGER_DTYPES
+from qcompare.tflite.roles import places_by_name
 from qcompare.training.calibrate import calibrate
 from qcompare.training.learned import TrainedQat, learned_scales
 from qcompare.training.number_format import INT8, INT16X8
@@ -274,12 +272,15 @@ def test_a_loop_does_not_grow_with_the_number_of_steps() -> None:
 def test_every_learned_parameter_stands_in_a_loop() -> None:
     network = random_network(CELLS["lstm"])
     trained = TrainedQat(weights=network.weights, ranges=network.ranges)
-    learned, weight_of = learned_scales(network.architecture, trained, per_channel=True)
-    model = schema.read(export.loop(network.architecture, trained).model)
-    rows = compare_parameters(model, learned, weight_of)
-    assert set(learned) <= {row["role"] for row in rows}
-    assert all(row["exact"] for row in rows if "exact" in row)
-    names = [(row["tensor"], row["channel"]) for row in rows]
+    learned, _ = learned_scales(network.architecture, trained, per_channel=True)
+    loop = loop_model(network.architecture, network.weights, network.ranges)
+    built = Built(content=loop.model, places=loop.places, learned={Tap(role): grid for role, grid in learned.items()})
+    artifacts = {"qat": Artifact(route="qat", built=built)}
+    result = Result(configuration="", seed=0, classification=True, comparisons=(), artifacts=artifacts, traces={})
+    found = list(rows(result))
+    assert set(learned) <= {row.where.tap for row in found}
+    assert all(row.exact for row in found if row.exact is not None)
+    names = [(row.where.tensor, row.channel) for row in found]
     assert len(names) == len(set(names))
 
 
@@ -306,14 +307,6 @@ WRITTEN: list[tuple[Callable[[Network], WrittenModel], tuple[Cell, ...], bool]] 
 """How a model is written, of which cells, and whether its head reads every step."""
 
 
-def roles_by_names(graph: Graph, weight_of: Mapping[str, str]) -> dict[int, str]:
-    """Index -> role of the int8 and int16 tensors, as it is told of a model that has nothing but names."""
-    named = {tensor.index: activation_role(graph, tensor) for tensor in graph.tensors if tensor.data is None}
-    roles = named | weight_roles(graph, weight_of) | lstm_roles(graph) | roles_before_activations(graph)
-    integers = {tensor.index for tensor in graph.tensors if tensor.dtype in (np.int8, np.int16)}
-    return {index: role for index, role in roles.items() if role and index in integers}
-
-
 @pytest.mark.parametrize(("kind", "cells", "every"), WRITTEN)
 def test_taps_come_with_the_model_and_are_those_that_names_tell(
     kind: Callable[[Network], WrittenModel], cells: tuple[Cell, ...], every: bool
@@ -322,13 +315,11 @@ def test_taps_come_with_the_model_and_are_those_that_names_tell(
     written = kind(network)
     trained = TrainedQat(weights=network.weights, ranges=network.ranges)
     learned, weight_of = learned_scales(network.architecture, trained, per_channel=True)
-    main, *bodies = schema.read(written.model).graphs
-    # What a body is given is no input of the model.
-    graphs = [main, *(replace(body, inputs=()) for body in bodies)]
+    model = schema.read(written.model)
     told = {
-        (number, index): role
-        for number, graph in enumerate(graphs)
-        for index, role in roles_by_names(graph, weight_of).items()
+        (number, index): tap.role
+        for (number, index), tap in places_by_name(model, weight_of).items()
+        if model.graphs[number].tensors[index].dtype in (np.int8, np.int16)
     }
     assert {place: tap.role for place, tap in written.places.items()} == told
     assert set(learned) <= set(told.values())

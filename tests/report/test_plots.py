@@ -1,9 +1,9 @@
 """What the plots draw, read back from the pages, and the bytes of the files."""
 
+import io
 import struct
 import subprocess
 import sys
-from dataclasses import asdict
 from itertools import pairwise
 
 import matplotlib as mpl
@@ -11,25 +11,33 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from qcompare.analysis.figures import Figures, errors_frame
-from qcompare.analysis.statistics import summarise
 from qcompare.core.engine import EngineId
-from qcompare.report.page import TICK, Dots, Lines, Polygons, Words, text_width
-from qcompare.report.plots import COLOURS, MARKERS, against_labels, error_histograms, over_seeds, save_png, scatter
+from qcompare.core.tap import Tap
+from qcompare.report.page import TICK, Dots, Lines, Polygons, Words, png, text_width
+from qcompare.report.plots import (
+    COLOURS,
+    MARKERS,
+    against_labels,
+    compared_routes,
+    error_histograms,
+    over_seeds,
+    scatter,
+)
+from tests import rows as by_hand
+from tests.rows import errors_of, summary_of
 
 
-def row(seed, a="qat", b="interpreter:reference", route="qat", **figures):
-    keys = {"model": "lstm", "quant": "int8", "lowering": "unrolled", "route": route, "a": a, "b": b}
-    return keys | {"seed": seed, "scope": "output"} | asdict(Figures(n=100, non_finite=0)) | figures
+def row(seed, *keys, **described):
+    return by_hand.row(seed, *keys, **{"n": 100, "non_finite": 0} | described)
 
 
 def failed(seed, **keys):
-    return row(seed, **keys) | asdict(Figures()) | {"note": "the converter crashed"}
+    return by_hand.row(seed, **keys)
 
 
-def differing(seed, **keys):
+def differing(seed, *keys, **described):
     figures = {"mismatch_rate": 0.01 * (seed + 1), "max_lsb": seed + 1, "max_abs_error": 0.1, "sqnr_db": 40.0 + seed}
-    return row(seed, **keys, **figures)
+    return row(seed, *keys, **figures | described)
 
 
 def exact(seed, **keys):
@@ -37,8 +45,11 @@ def exact(seed, **keys):
 
 
 def drawn(rows):
-    errors = errors_frame(rows)
-    return over_seeds(errors, summarise(errors), title="lstm int8")
+    return over_seeds(errors_of(rows), summary_of(rows), title="lstm int8")
+
+
+def beside_labels(rows):
+    return against_labels(errors_of(rows), summary_of(rows), title="lstm int8")
 
 
 def panels_of(page):
@@ -129,7 +140,7 @@ def test_all_exact_is_drawn():
 
 
 def test_an_undefined_sqnr_of_a_zero_signal_is_not_called_exact():
-    *_, sqnr = panels_of(drawn([differing(0) | {"sqnr_db": None}, differing(1)]))
+    *_, sqnr = panels_of(drawn([differing(0, sqnr_db=None), differing(1)]))
     assert dots(sqnr) == {0: [41]}
 
 
@@ -147,7 +158,38 @@ def test_a_pair_without_figures_says_so():
 
 def test_a_route_without_figures_says_why():
     page = drawn([failed(0), failed(1)])
-    assert [words.text for words in page.words] == ["no figures in any seed\nthe converter crashed"]
+    assert [words.text for words in page.words] == ["no figures in any seed: findings.csv says why"]
+    page = beside_labels([failed(0, a="labels"), failed(1, a="labels")])
+    assert [words.text for words in page.words] == ["no figures in any seed: findings.csv says why"]
+
+
+def test_only_the_output_is_drawn():
+    inner = [differing(seed, tap=Tap("recurrent_0/h", step)) for seed in range(2) for step in range(3)]
+    rate, *_ = panels_of(drawn([*inner, exact(0), exact(1)]))
+    assert dots(rate) == {0: [0, 0]}
+    truth = [row(0, "labels", top1_agreement=0.5), row(0, "labels", tap=Tap("recurrent_0/h"), top1_agreement=0.1)]
+    (panel,) = panels_of(beside_labels(truth))
+    assert points(panel).tolist() == [[0.5, 0]]
+
+
+def test_pairs_of_one_kind_stand_between_lines():
+    kinds = [("qat", "interpreter:reference"), ("qat", "micro"), ("manual:micro", "micro"), ("float", "micro")]
+    for panel in panels_of(drawn([differing(0, *pair) for pair in kinds])):
+        borders = [mark.points for mark in marks(panel, Lines) if mark.colour != "black"]
+        assert np.concatenate(borders)[:, 0, 1].tolist() == [1.5, 2.5]
+
+
+def test_routes_are_drawn_that_compare_more_than_the_labels():
+    rows = [
+        row(0, "labels", "float", "float"),
+        differing(0, route="qat"),
+        differing(0, "float", route="ptq"),
+        row(0, "labels", "micro", "device"),
+        row(0, "labels", "micro", "ptq"),
+        differing(1, route="qat"),
+    ]
+    assert compared_routes(errors_of(rows)) == ["qat", "ptq"]
+    assert compared_routes(errors_of([])) == []
 
 
 def test_one_seed_has_no_median():
@@ -163,8 +205,7 @@ def test_engines_against_the_labels(metric):
         for engine, value in values.items()
     ]
     rows += [differing(0)]
-    errors = errors_frame(rows)
-    ptq, qat = panels_of(against_labels(errors, summarise(errors), title="lstm int8"))
+    ptq, qat = panels_of(beside_labels(rows))
     assert (ptq.title, qat.title) == ("route ptq", "route qat")
     assert ptq.bottom > qat.bottom + qat.height
     for panel in (ptq, qat):
@@ -239,8 +280,7 @@ def some_pages():
         pages[f"seeds, {name}"] = drawn(rows)
     for shares in ((0.0, 1.0), (0.9725,), (0.97, 0.98)):
         rows = [row(seed, "labels", LONG[1], top1_agreement=share) for seed, share in enumerate(shares)]
-        errors = errors_frame(rows)
-        pages[f"labels {shares}"] = against_labels(errors, summarise(errors), title="lstm int8")
+        pages[f"labels {shares}"] = beside_labels(rows)
     return pages
 
 
@@ -248,10 +288,9 @@ PAGES = some_pages()
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_is_cut_off_or_overlaps(name, tmp_path):
+def test_nothing_is_cut_off_or_overlaps(name):
     page = PAGES[name]
-    save_png(page, tmp_path / "page.png")
-    image = np.asarray(Image.open(tmp_path / "page.png"))
+    image = np.asarray(Image.open(io.BytesIO(png(page))))
     assert min(edge.min() for edge in (image[:4], image[-4:], image[:, :4], image[:, -4:])) == 255
     for panel in panels_of(page):
         places = [(at - panel.x.low) / (panel.x.high - panel.x.low) * panel.width for at in sorted(panel.x.ticks)]
@@ -272,29 +311,27 @@ def test_each_kernel_set_has_its_own_colour_and_marker():
     assert len(set(COLOURS.values())) == len(set(MARKERS.values())) == len(COLOURS)
 
 
-def test_the_same_figure_gives_the_same_bytes_whatever_the_user_s_style(tmp_path):
+def test_the_same_figure_gives_the_same_bytes_whatever_the_user_s_style():
     rows = [differing(seed) for seed in range(3)]
-    save_png(drawn(rows), tmp_path / "a.png")
+    content = png(drawn(rows))
     with mpl.rc_context({"font.size": 30, "figure.facecolor": "red", "savefig.dpi": 7, "lines.linewidth": 9}):
-        save_png(drawn(rows), tmp_path / "b.png")
-    content = (tmp_path / "a.png").read_bytes()
-    assert content == (tmp_path / "b.png").read_bytes()
+        assert png(drawn(rows)) == content
     assert chunks(content) <= {b"IHDR", b"pHYs", b"IDAT", b"IEND"}
 
 
-def chunks(png):
+def chunks(content):
     """The kinds of chunk in a PNG: text chunks would hold versions or dates."""
     kinds, at = set(), 8
-    while at < len(png):
-        size, kind = struct.unpack(">I4s", png[at : at + 8])
+    while at < len(content):
+        size, kind = struct.unpack(">I4s", content[at : at + 8])
         kinds.add(kind)
         at += 12 + size
     return kinds
 
 
 def test_no_pyplot_and_no_tensorflow_is_imported():
-    program = (
-        "import qcompare.report.plots, qcompare.report.tables, qcompare.analysis.statistics, sys; print(*sys.modules)"
-    )
+    drawing = "qcompare.report.seeds, qcompare.report.trial, qcompare.report.csv, qcompare.report.terminal"
+    program = f"import {drawing}, qcompare.analysis.statistics, sys; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert "matplotlib" in modules
     assert not {"matplotlib.pyplot", "tensorflow", "tf_keras", "keras"} & set(modules)

@@ -39,6 +39,35 @@ def network():
     return build.graph((x,), (out,))
 
 
+WEIGHT_OF = {"recurrent_0/from_input": "recurrent_0/kernel", "dense_0/output": "dense_0/kernel"}
+"""Role of a FULLY_CONNECTED of `named` -> its weight."""
+
+
+def named():
+    """A SimpleRNN step with TANH and a dense layer, as they are named in unrolled models."""
+    build = Builder()
+    matrix = np.ones((2, 2), np.int8)
+    x = build.activation("serving_default_x:0", (1, 2), np.int8, per_tensor(0.1, 3))
+    w = build.constant("tfl.pseudo_qconst", matrix, per_channel([0.01, 0.02]))
+    bias = build.constant("tfl.pseudo_qconst1", np.ones(2, np.int32), per_channel([0.001, 0.002], np.int32))
+    from_input, before, h, v, out, moved, real = (
+        build.activation("recurrent_0/step_0/from_input/MatMul;other/add", (1, 2), np.int8, per_tensor(0.3, -5)),
+        build.activation("recurrent_0/step_0/h/Add", (1, 2), np.int8, per_tensor(0.4)),
+        build.activation("recurrent_0/step_0/h_1/Tanh", (1, 2), np.int8, per_tensor(1 / 128)),
+        build.constant("tfl.pseudo_qconst2", matrix, per_tensor(0.05)),
+        build.activation("dense_0/output/MatMul;dense_0/output/add", (1, 2), np.int8, per_tensor(0.5, 7)),
+        build.activation("split", (1, 2), np.int8, per_tensor(0.1)),
+        build.activation("a float", (1, 2), np.float32),
+    )
+    build.operator("SPLIT", [x], [moved])
+    build.operator("FULLY_CONNECTED", [moved, w, bias], [from_input])
+    build.operator("ADD", [from_input, from_input], [before])
+    build.operator("TANH", [before], [h])
+    build.operator("DEQUANTIZE", [h], [real])
+    build.operator("FULLY_CONNECTED", [h, v, -1], [out])
+    return build.graph([x], [out])
+
+
 def bare(*described, operators=(), inputs=(0,), outputs=(0,)):
     """A graph of activations, each (name, shape, dtype) or with a grid, and of operators (name, inputs, outputs)."""
     build = Builder()

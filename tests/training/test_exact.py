@@ -14,6 +14,7 @@ import tensorflow as tf
 from qcompare.analysis.figures import to_integers
 from qcompare.core.tap import Tap
 from qcompare.engines.runtimes import RUNTIMES
+from qcompare.export import convert as export
 from qcompare.export.written import written_model
 from qcompare.manual.arithmetic import KERNEL_SETS
 from qcompare.models.float_ops import FloatOps, Unrounded
@@ -22,7 +23,6 @@ from qcompare.models.lstm import LSTMCell
 from qcompare.models.network import Architecture, Cell, SequenceLayer, recurrent_name
 from qcompare.models.ops import Ops
 from qcompare.models.simple_rnn import SimpleRNNCell
-from qcompare.routes import export
 from qcompare.tflite import schema
 from qcompare.training import fixed_point
 from qcompare.training.calibrate import calibrate

@@ -1,9 +1,7 @@
-"""The optimizer, and trainings that a process keeps compiled from one seed to the next."""
+"""Trainings that a process keeps compiled from one seed to the next."""
 
 import numpy as np
 import pytest
-import tensorflow as tf
-import tf_keras
 
 from qcompare.data.sequence_sum import sequences
 from qcompare.models.network import Architecture
@@ -19,29 +17,6 @@ RECURRENT = Architecture(
 @pytest.fixture(scope="module")
 def dataset():
     return sequences(samples=90, steps=2, features=2, test_samples=20, calibration_samples=30, split_seed=0)
-
-
-def test_adam_is_keras_bit_for_bit():
-    generator = np.random.default_rng(0)
-    start = [generator.normal(size=shape).astype(np.float32) for shape in [(5, 3), (3,)]]
-    gradients = [generator.normal(size=(40, *value.shape)).astype(np.float32) for value in start]
-    schedule = tf_keras.optimizers.schedules.CosineDecay(0.01, 40)
-    keras, own = ([tf.Variable(value) for value in start] for _ in range(2))
-    optimizer = tf_keras.optimizers.Adam(schedule)
-    optimizer.build(keras)
-    adam = fit.Adam(own, schedule)
-
-    @tf.function(autograph=False)
-    def step(at):
-        given = [tf.constant(gradient)[at] for gradient in gradients]
-        optimizer.apply_gradients(zip(given, keras, strict=True))
-        adam.apply(given)
-
-    for at in range(40):
-        step(tf.constant(at))
-        for one, other in zip(keras, own, strict=True):
-            np.testing.assert_array_equal(one.numpy(), other.numpy())
-    assert not np.array_equal(own[0].numpy(), start[0])
 
 
 def trained_float(architecture, dataset, seed=0, epochs=2):

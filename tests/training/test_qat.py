@@ -6,15 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from qcompare.config.options import LMUModel, LSTMModel, SimpleRNNModel
 from qcompare.data.dataset import assemble
 from qcompare.data.sequence_sum import sequences
 from qcompare.models.float_ops import FloatOps, Unrounded
-from qcompare.models.lmu import LMUCell
-from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture
 from qcompare.models.simple_rnn import SimpleRNNCell
-from qcompare.training import build, fit, qat, runtime, tfmot
+from qcompare.training import fit, qat, runtime, tfmot
 from qcompare.training.calibrate import RangeObserver, calibrate
 from qcompare.training.learned import TrainedQat, learned_scales
 from qcompare.training.number_format import INT8
@@ -73,7 +70,7 @@ def test_a_seed_decides_the_trained_weights(architecture, dataset, weights):
 
 
 def test_neither_global_generator_decides_anything(architecture, dataset, weights):
-    runtime.prepare(5, verbose=False)
+    tf.keras.utils.set_random_seed(5)
     np.random.seed(7)
     assert same(weights, trained_float(architecture, dataset))
 
@@ -229,39 +226,14 @@ def test_tfmots_model_computes_what_its_ranges_say(dense, dataset):
     assert 0 < gap < 8 * scale
 
 
-def test_the_architecture_that_a_configuration_asks_for(dataset):
-    lmu = LMUModel(
-        name="lmu",
-        units=(4, 3),
-        head=(6,),
-        order=5,
-        theta=None,
-        activation="tanh",
-        return_sequences=False,
-        lowering="unrolled",
-    )
-    found = build.architecture(lmu, dataset)
-    assert found.cells == tuple(LMUCell(units=units, order=5, theta=2.0, activation="tanh") for units in (4, 3))
-    assert (found.dense_units, found.activation) == ((6, 2), "relu")
-    assert build.architecture(replace(lmu, theta=7.0), dataset).cells[0].theta == 7.0
-    assert not found.return_sequences
-    assert build.architecture(replace(lmu, return_sequences=True), dataset).return_sequences
-    lstm = LSTMModel(name="lstm", units=(4,), head=(), return_sequences=False, lowering="unrolled")
-    assert build.architecture(lstm, dataset).cells == (LSTMCell(units=4),)
-    assert build.architecture(replace(lstm, lowering="fused"), dataset).cells == (FusedLSTM(units=4),)
-    rnn = SimpleRNNModel(
-        name="simple_rnn", units=(4,), head=(), activation="relu", return_sequences=False, lowering="unrolled"
-    )
-    assert build.architecture(rnn, dataset).cells == (SimpleRNNCell(units=4, activation="relu"),)
-
-
 def test_preparing_a_process_makes_it_repeatable_and_single_threaded():
     for _ in range(2):
-        runtime.prepare(3, verbose=False)
+        runtime.prepare()
         assert tf.config.threading.get_intra_op_parallelism_threads() == 1
         assert tf.config.threading.get_inter_op_parallelism_threads() == 1
 
 
 def test_training_does_not_start_inside_a_graph():
+    runtime.prepare.cache_clear()
     with tf.Graph().as_default(), pytest.raises(RuntimeError, match="outside of any graph"):
-        runtime.prepare(0, verbose=False)
+        runtime.prepare()

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from qcompare.core.child import Child
+from qcompare.export import convert as export
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture
 from qcompare.models.simple_rnn import SimpleRNNCell
-from qcompare.routes import export
 from qcompare.tflite import schema
 from qcompare.tflite.converter import convert_traced
 from qcompare.training.calibrate import calibrate

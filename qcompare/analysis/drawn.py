@@ -1,0 +1,91 @@
+"""What the plots of one seed show, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qcompare.analysis.errors import route_grid
+from qcompare.analysis.figures import lsb_histogram, to_reals
+from qcompare.analysis.result import Result
+from qcompare.core.comparison import Comparison, Side
+from qcompare.core.engine import EngineId, Family
+from qcompare.core.tap import OUTPUT
+
+Histogram = tuple[np.ndarray, np.ndarray]
+"""Differences in LSB, ascending, and how often each occurs; both int64."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DrawnRoute:
+    """One route of one seed.
+
+    histograms: of b - a, by (a, b). base, values: the engine along the horizontal axis, and its output in real units.
+    others: what the runtimes give, in real units. lsb: one LSB of the output in real units.
+    """
+
+    route: str
+    title: str
+    histograms: Mapping[tuple[EngineId, EngineId], Histogram]
+    base: EngineId
+    values: np.ndarray
+    others: Mapping[EngineId, np.ndarray]
+    lsb: float
+
+
+def of(result: Result) -> list[DrawnRoute]:
+    """The routes whose output has a grid."""
+    drawn = []
+    for route in dict.fromkeys(pair.b.route for pair in result.comparisons):
+        grid = route_grid(result, route, OUTPUT)
+        pairs = [pair for pair in result.comparisons if pair.b.route == route and _both(result, pair.a, pair.b)]
+        if grid is None or not pairs:
+            continue
+        base = _base(pairs)
+        measured = dict.fromkeys(pair.b for pair in pairs if pair.b.engine.measured)
+        drawn.append(
+            DrawnRoute(
+                route=route,
+                title=f"{result.configuration}, route {route}, seed {result.seed}",
+                histograms={
+                    (pair.a.engine, pair.b.engine): lsb_histogram(
+                        _values(result, pair.a), _values(result, pair.b), grid
+                    )
+                    for pair in pairs
+                },
+                base=base.engine,
+                values=_real(result, base),
+                others={side.engine: _real(result, side) for side in measured},
+                lsb=float(grid.lsb),
+            )
+        )
+    return drawn
+
+
+def _both(result: Result, a: Side, b: Side) -> bool:
+    traces = [result.traces.get(side) for side in (a, b)]
+    there = all(trace is not None and OUTPUT in trace.values for trace in traces)
+    return there and a.engine.family is not Family.LABELS
+
+
+def _base(pairs: Sequence[Comparison]) -> Side:
+    """What the runtimes are held against: a network, else what was computed by hand and meets most of them.
+
+    pairs: at least one, of a route; without runtimes it is what any engine is held against.
+    """
+    against = [pair.a for pair in pairs if pair.b.engine.measured] or [pair.a for pair in pairs]
+    return max(against, key=lambda side: (not _by_hand(side), against.count(side)))
+
+
+def _by_hand(side: Side) -> bool:
+    return side.engine.family is Family.MANUAL
+
+
+def _values(result: Result, side: Side) -> np.ndarray:
+    return result.traces[side].values[OUTPUT]
+
+
+def _real(result: Result, side: Side) -> np.ndarray:
+    return to_reals(_values(result, side), result.traces[side].grids.get(OUTPUT))

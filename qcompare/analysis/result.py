@@ -1,0 +1,64 @@
+"""What a trial gave, before any figure is taken from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from qcompare.core.comparison import Comparison, Side
+from qcompare.core.finding import Finding
+from qcompare.core.trace import Trace
+from qcompare.tflite.artifact import Artifact
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """Everything that tables are made of.
+
+    configuration, seed: which trial. classification: whether the answers are classes.
+    comparisons: what is to be compared. artifacts: by route. traces: by side; those that were not reached are absent.
+    findings: what is to be told of the trial as a whole.
+    """
+
+    configuration: str
+    seed: int
+    classification: bool
+    comparisons: tuple[Comparison, ...]
+    artifacts: Mapping[str, Artifact]
+    traces: Mapping[Side, Trace]
+    findings: tuple[Finding, ...] = ()
+
+
+def assembled(
+    configuration: str,
+    seed: int,
+    comparisons: tuple[Comparison, ...],
+    sides: tuple[Side, ...],
+    traces: tuple[Trace, ...],
+    labels: Trace,
+    artifacts: tuple[Artifact, ...],
+) -> Result:
+    """A result of the traces of these sides, in their order, and of the labels, integers for a classification."""
+    (truth,) = labels.values.values()
+    own = {pair.a: labels for pair in comparisons if pair.a.engine == labels.engine}
+    return Result(
+        configuration=configuration,
+        seed=seed,
+        classification=truth.dtype.kind == "i",
+        comparisons=comparisons,
+        artifacts={artifact.route: artifact for artifact in artifacts},
+        traces=dict(zip(sides, traces, strict=True)) | own,
+    )
+
+
+def fallen(configuration: str, seed: int, comparisons: tuple[Comparison, ...], finding: Finding) -> Result:
+    """The result of a trial that did not end: every comparison without figures, and why."""
+    return Result(
+        configuration=configuration,
+        seed=seed,
+        classification=False,
+        comparisons=comparisons,
+        artifacts={},
+        traces={},
+        findings=(finding,),
+    )

@@ -1,0 +1,81 @@
+"""`qcompare report DIR`: tables and plots of a finished run made anew from what is stored, without TensorFlow."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from qcompare.cli.arguments import Parser
+from qcompare.config.options import FileData, OptionError, read
+
+
+class ReportError(ValueError):
+    """The folder cannot be reported on; the message is one line."""
+
+
+def main(argv: list[str]) -> int:
+    """The command line; returns the exit status."""
+    parser = Parser(
+        prog="qcompare report",
+        description="Make the tables and plots of a finished run anew from what it stored. Exit status 0 when nothing "
+        "fell short, 1 when something did, 2 for a wrong request.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="of a configuration, such as outputs/lstm-int8")
+    arguments = parser.parse_args(argv)
+    try:
+        return report(arguments.folder)
+    except (ReportError, OptionError) as error:
+        print(f"qcompare report: {error}", file=sys.stderr)
+        return 2
+
+
+def report(folder: Path) -> int:
+    """Exit status 0, or 1 when anything fell short. Raises ReportError."""
+    from rich.console import Console
+
+    from qcompare.pipeline import results, sweep
+    from qcompare.pipeline.request import Request
+    from qcompare.pipeline.store import NotStoredError, Store
+
+    config = replace(read(configuration(folder)), outputs=folder.parent, fresh=False)
+    if isinstance(config.data, FileData):
+        check_data(folder, config.data)
+    request = Request(config=config, configuration=folder.name)
+    try:
+        written = results.write_again(request)
+    except NotStoredError as error:
+        raise ReportError(f"{folder}: {error}; run its command again") from error
+    sweep.show(request, written, 0, Store(root=request.store), Console())
+    return int(written.failed)
+
+
+def check_data(folder: Path, data: FileData) -> None:
+    """Raises ReportError unless the data file is the one that the run was made with: labels are read from it."""
+    from qcompare.report import csv
+
+    try:
+        (made_with,) = csv.texts((folder / "configurations.csv").read_bytes())
+        content = made_with["data_content"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ReportError(f"{folder}/configurations.csv: cannot be read; run the command again") from error
+    if data.content != content:
+        wrong = "is another file than the run was made with" if data.content else "no such file from here"
+        raise ReportError(f"{folder}: data.file={data.file}: {wrong}; put it back, or run the command again")
+
+
+def configuration(folder: Path) -> Mapping[str, Any]:
+    """The options of a finished run. Raises ReportError."""
+    try:
+        values = yaml.safe_load((folder / "config.yaml").read_text())
+    except FileNotFoundError as error:
+        raise ReportError(f"{folder}: no config.yaml there; give the folder of a configuration") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ReportError(f"{folder}/config.yaml: cannot be read") from error
+    if not isinstance(values, Mapping):
+        raise ReportError(f"{folder}/config.yaml: no configuration")
+    return values

@@ -1,0 +1,51 @@
+"""The integer arithmetic by hand, in one of the arithmetics that have a runtime to meet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from qcompare.core.engine import EngineId
+from qcompare.core.finding import Finding, failure
+from qcompare.core.tap import OUTPUT, Tap
+from qcompare.core.trace import Trace
+from qcompare.engines.converted import inputs_of, output_trace
+from qcompare.tflite.artifact import Artifact
+
+BLAS_THREADS = 1
+"""More make the small products slower, and compete with other trials."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManualEngine:
+    """The manual engine in the arithmetic that its id names."""
+
+    id: EngineId
+    isolated: bool = False
+
+    def available(self) -> bool:
+        return True
+
+    def refuses(self, artifact: Artifact) -> Finding | None:
+        """Only what has no model is refused; what is not covered shows when it runs."""
+        return None if artifact.converted else failure(str(self.id), "the route has no model")
+
+    def run(self, artifact: Artifact, x: np.ndarray, taps: Collection[Tap]) -> Trace:
+        """The output's integers [samples, outputs], or why an operator is not covered."""
+        # Imported here: engines are listed before any of them runs.
+        from threadpoolctl import threadpool_limits
+
+        from qcompare.manual import executor
+        from qcompare.manual.call import NotCoveredError
+
+        built = artifact.converted
+        if built is None or OUTPUT not in taps:
+            return Trace(engine=self.id)
+        try:
+            with threadpool_limits(BLAS_THREADS):
+                found = executor.run(built.model, inputs_of(built.model.main, x), self.id.kernels)
+        except NotCoveredError as error:
+            return Trace(engine=self.id, findings=(failure(str(self.id), str(error)),))
+        return output_trace(self.id, built.model.main, found.result)

@@ -1,0 +1,41 @@
+"""The runtimes: LiteRT under each kernel set, and TensorFlow Lite Micro."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from qcompare.core.engine import EngineId
+from qcompare.core.finding import Finding, failure
+from qcompare.core.tap import OUTPUT, Tap
+from qcompare.core.trace import Trace
+from qcompare.engines.converted import inputs_of, output_trace
+from qcompare.engines.runtimes import RUNTIMES
+from qcompare.tflite.artifact import Artifact
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredEngine:
+    """A runtime, which may take its process down."""
+
+    id: EngineId
+    isolated: bool = True
+
+    def available(self) -> bool:
+        """Whether the runtime is installed."""
+        return RUNTIMES[self.id.look].installed()
+
+    def refuses(self, artifact: Artifact) -> Finding | None:
+        """Only what has no model is refused; what a runtime does not take it says when it runs."""
+        return None if artifact.converted else failure(str(self.id), "the route has no model")
+
+    def run(self, artifact: Artifact, x: np.ndarray, taps: Collection[Tap]) -> Trace:
+        """The output's integers [samples, outputs]. Raises what the runtime raises for a model that it does not run."""
+        built = artifact.converted
+        if built is None or OUTPUT not in taps:
+            return Trace(engine=self.id)
+        graph = built.model.main
+        found = RUNTIMES[self.id.look].run(built.content, inputs_of(graph, x))
+        return output_trace(self.id, graph, found.result)

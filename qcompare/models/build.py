@@ -1,0 +1,48 @@
+"""The architecture that a description asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qcompare.models.lmu import LMUCell
+from qcompare.models.lstm import FusedLSTM, LSTMCell
+from qcompare.models.network import Architecture, Cell
+from qcompare.models.simple_rnn import SimpleRNNCell
+
+HEAD_ACTIVATION = "relu"
+
+
+def architecture(model: Mapping[str, Any], *, steps: int, features: int, outputs: int) -> Architecture:
+    """The architecture for inputs [samples, steps, features].
+
+    model: the options of the group `model` as plain values, such as {"name": "lstm", "units": [32], ...}.
+    """
+    layers = cells(model, steps)
+    hidden = model["head"] if layers else model["units"]
+    return Architecture(
+        cells=tuple(layers),
+        dense_units=(*hidden, outputs),
+        activation=HEAD_ACTIVATION if layers else model["activation"],
+        steps=steps,
+        features=features,
+        return_sequences=bool(model.get("return_sequences", False)),
+    )
+
+
+def cells(model: Mapping[str, Any], steps: int) -> list[Cell]:
+    """The recurrent layers of a model, first to last."""
+    match model["name"]:
+        case "simple_rnn":
+            return [SimpleRNNCell(units=units, activation=model["activation"]) for units in model["units"]]
+        case "lstm":
+            kind = FusedLSTM if model["lowering"] == "fused" else LSTMCell
+            return [kind(units=units) for units in model["units"]]
+        case "lmu":
+            theta = float(steps) if model["theta"] == "auto" else model["theta"]
+            return [
+                LMUCell(units=units, order=model["order"], theta=theta, activation=model["activation"])
+                for units in model["units"]
+            ]
+        case _:
+            return []

@@ -1,0 +1,226 @@
+"""The folder of a configuration: a folder for each seed, the rows of all of them, and what is left of these."""
+
+from __future__ import annotations
+
+import csv as standard_csv
+import io
+import json
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock
+
+from qcompare.analysis.errors import ERRORS
+from qcompare.analysis.findings import FINDINGS
+from qcompare.analysis.listed import TABLES
+from qcompare.analysis.statistics import SUMMARY
+from qcompare.core.archive import Files, arrays_packed
+from qcompare.core.digest import digest
+from qcompare.core.files import replace_whole
+from qcompare.core.finding import Finding, Severity, failure
+from qcompare.core.plain import plain
+from qcompare.core.sources import all_sources, cpu_features, cpu_name, installed, machine
+from qcompare.core.table import Table
+from qcompare.core.tap import OUTPUT
+from qcompare.pipeline import steps
+from qcompare.pipeline.request import Request
+from qcompare.pipeline.store import Store
+from qcompare.pipeline.trial import Trial
+from qcompare.report import csv
+
+RECORD = "trial.json"
+"""In the folder of a seed: the key of each of its stages."""
+
+LOCK = "folders.lock"
+"""In the store: held by whoever writes into folders of results."""
+
+
+def seed_folder(folder: Path, seed: int) -> Path:
+    """Where the results of one seed stand."""
+    return folder / f"seed={seed}"
+
+
+def record(trial: Trial, store: Store) -> dict[str, Any]:
+    """What a folder of a seed says of itself."""
+    stages = {stage.name: store.key(stage) for end in trial.ends for stage in end.walk() if stage.codec is not None}
+    return {"seed": trial.seed, "key": digest([end.key for end in trial.ends]), "stages": dict(sorted(stages.items()))}
+
+
+def publish(folder: Path, trial: Trial, store: Store) -> None:
+    """Leave the folder of a seed whole, as the stored results have it; one that is so already is left alone."""
+    place = seed_folder(folder, trial.seed)
+    with FileLock(store.root / LOCK):
+        beside, old = (folder / f".{place.name}.{end}" for end in ("partial", "old"))
+        for leftover in (beside, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        stated = (json.dumps(record(trial, store), indent=1) + "\n").encode()
+        if not store.fresh and (place / RECORD).is_file() and (place / RECORD).read_bytes() == stated:
+            return
+        beside.mkdir(parents=True)
+        for name, content in {**contents(trial, store), RECORD: stated}.items():
+            (beside / name).write_bytes(content)
+        if place.exists():
+            place.rename(old)
+        beside.rename(place)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def contents(trial: Trial, store: Store) -> Files:
+    """The files of a seed: rows, plots, models, weights and outputs of every route."""
+    files: dict[str, bytes] = {}
+    for stage in trial.ends:
+        files |= store.files(stage)
+    result = store.value(trial.result)
+    for route, artifact in result.artifacts.items():
+        outputs = {
+            str(side.engine): trace.values[OUTPUT]
+            for side, trace in result.traces.items()
+            if side.route == route and OUTPUT in trace.values
+        }
+        if artifact.converted is not None:
+            files[f"{route}.tflite"] = artifact.converted.content
+        if artifact.network is not None:
+            files[f"{route}_weights.npz"] = arrays_packed(artifact.network.weights)
+        if outputs:
+            files[f"{route}_outputs.npz"] = arrays_packed(outputs)
+    return files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What was written of a request: rows of summary.csv and findings.csv, and paths. failed: anything fell short."""
+
+    summary: list[dict[str, str]]
+    findings: list[dict[str, str]]
+    paths: list[Path]
+
+    @property
+    def failed(self) -> bool:
+        return any(row["severity"] == Severity.FAILURE.value for row in self.findings)
+
+
+def write(request: Request, trials: list[Trial], fallen: Mapping[int, Finding], store: Store) -> Written:
+    """Write the files over the request's seeds. fallen: the seeds whose trials did not end, and why."""
+    ended = [trial.fallen(fallen[trial.seed]) if trial.seed in fallen else trial for trial in trials]
+    for trial in ended:
+        if trial.seed not in fallen:
+            publish(request.folder, trial, store)
+    files: dict[str, bytes] = {}
+    for table in TABLES:
+        files[table.file] = csv.joined([rows_of(trial, table, store) for trial in ended])
+    errors, summary = steps.summary(tuple(trial.tables[ERRORS.file] for trial in ended))
+    files |= store.files(summary)
+    plots = store.files(steps.seeds_plots(request.configuration, errors, summary))
+    files |= plots
+    files["configurations.csv"] = configurations(request)
+    files["times.csv"] = times(ended, store)
+    files["config.yaml"] = yaml.safe_dump(plain(request.config), sort_keys=False).encode()
+    files["provenance.json"] = (json.dumps(provenance(trials, store), indent=1, sort_keys=True) + "\n").encode()
+    with FileLock(store.root / LOCK):
+        for name, content in files.items():
+            replace_whole(request.folder / name, content)
+    shown = [*(table.file for table in TABLES), SUMMARY.file, *plots]
+    return Written(
+        summary=csv.texts(files[SUMMARY.file]),
+        findings=csv.texts(files[FINDINGS.file]),
+        paths=[request.folder / name for name in shown],
+    )
+
+
+def write_again(request: Request) -> Written:
+    """The files of a request made anew from what its folder says is stored. Raises NotStoredError."""
+    trials = request.trials()
+    recorded: dict[str, str] = {}
+    fallen: dict[int, Finding] = {}
+    for trial in trials:
+        try:
+            stated = json.loads((seed_folder(request.folder, trial.seed) / RECORD).read_bytes())["stages"]
+        except (FileNotFoundError, ValueError, KeyError):
+            fallen[trial.seed] = failure("trial", "did not end when the results were made")
+            continue
+        ends = {stage.key for stage in trial.ends}
+        stages = {stage.key: stage.name for end in trial.ends for stage in end.walk() if stage.codec is not None}
+        recorded |= {key: stated[name] for key, name in stages.items() if key not in ends and name in stated}
+    same = all(key == stored for key, stored in recorded.items())
+    return write(request, trials, fallen, Store(root=request.store, recorded=recorded, keeps=same))
+
+
+def rows_of(trial: Trial, table: Table[Any, Any], store: Store) -> bytes:
+    """The CSV file of one seed."""
+    stage = trial.tables[table.file]
+    return csv.written(store.value(stage)) if stage.codec is None else store.files(stage)[table.file]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimesRow:
+    """What computing one stage took, when it was computed. seconds: wall time. peak_bytes: of the process that did."""
+
+    configuration: str
+    seed: int
+    stage: str
+    seconds: float | None
+    peak_bytes: int | None
+
+
+def times(trials: list[Trial], store: Store) -> bytes:
+    """times.csv: a row for each stored stage of each trial."""
+    return csv.written(TIMES.made((trials, store)))
+
+
+def _times_rows(source: tuple[list[Trial], Store]) -> Iterator[TimesRow]:
+    trials, store = source
+    for trial in trials:
+        stages = {stage.key: stage for end in trial.ends for stage in end.walk() if stage.codec is not None}
+        for stage in stages.values():
+            cost = store.cost(stage)
+            yield TimesRow(
+                configuration=trial.configuration,
+                seed=trial.seed,
+                stage=stage.name,
+                seconds=cost.get("seconds"),
+                peak_bytes=int(peak) if (peak := cost.get("peak_bytes")) is not None else None,
+            )
+
+
+TIMES = Table(file="times.csv", row=TimesRow, rows=_times_rows)
+
+
+def configurations(request: Request) -> bytes:
+    """configurations.csv: the options of the configuration that rows join to, one a column."""
+    options = {"configuration": request.configuration} | dotted(request.config.deciding())
+    text = io.StringIO()
+    writer = standard_csv.writer(text, lineterminator="\n")
+    writer.writerows([options.keys(), options.values()])
+    return text.getvalue().encode()
+
+
+def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested options under dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= dotted(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found
+
+
+def provenance(trials: list[Trial], store: Store) -> dict[str, Any]:
+    """What the results depend on besides the configuration, and the key of every stage."""
+    return environment() | {"trials": {str(trial.seed): record(trial, store) for trial in trials}}
+
+
+@cache
+def environment() -> dict[str, Any]:
+    """Python, packages, CPU, and the source of this program."""
+    return {
+        "python": platform.python_version(),
+        "platform": machine(),
+        "cpu": cpu_name(),
+        "cpu_features": cpu_features(),
+        "packages": installed(),
+        "qcompare_source": all_sources(),
+    }

@@ -1,0 +1,145 @@
+"""The stages that every trial has, and those over its seeds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from qcompare.analysis import drawn, over_seeds, result
+from qcompare.analysis.result import Result
+from qcompare.analysis.statistics import SUMMARY
+from qcompare.config.options import Config, Data, FileData
+from qcompare.core.archive import Files
+from qcompare.core.comparison import Comparison, Side
+from qcompare.core.finding import Finding, failure
+from qcompare.core.function import Function
+from qcompare.core.network import Network
+from qcompare.core.plain import plain
+from qcompare.core.stage import Codec, Stage
+from qcompare.core.table import Table
+from qcompare.core.tap import OUTPUT
+from qcompare.core.trace import Trace
+from qcompare.core.trace import dump as dump_trace
+from qcompare.core.trace import load as load_trace
+from qcompare.data import dataset as datasets
+from qcompare.data.dataset import Dataset
+from qcompare.engines.engine import Engine, answer
+from qcompare.engines.labels import labels
+from qcompare.report import csv
+from qcompare.routes.stages import training
+from qcompare.tflite.artifact import Artifact
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Source = TypeVar("Source")
+
+DATASET = Codec(dump=datasets.dump, load=datasets.load)
+TRACE = Codec(dump=dump_trace, load=load_trace)
+FILES: Codec[Files] = Codec(dump=dict, load=dict)
+
+
+def data(options: Data) -> Stage[Dataset]:
+    """The dataset. A file of the user's is its own store: its content is part of the key, and it is not copied."""
+    inputs: dict[str, Any] = {"data": plain(options)}
+    if isinstance(options, FileData):
+        inputs["content"] = options.content
+        return Stage(name="data", compute=Function("qcompare.data.load", "load_file"), inputs=inputs, codec=None)
+    return Stage(name="data", compute=Function("qcompare.data.load", "load"), inputs=inputs, codec=DATASET)
+
+
+def float_network(config: Config, dataset: Stage[Dataset], seed: int) -> Stage[Network]:
+    """The training of the float network."""
+    return training(
+        "float training",
+        "qcompare.training.float_network",
+        model=plain(config.model),
+        data=dataset,
+        epochs=config.train.epochs,
+        batch_size=config.train.batch_size,
+        learning_rate=config.train.learning_rate,
+        seed=seed,
+    )
+
+
+def trace(route: str, engine: Engine, artifact: Stage[Artifact], dataset: Stage[Dataset]) -> Stage[Trace]:
+    """What an engine computes of the test set."""
+    x = Stage(name="test inputs", compute=datasets.held_back_inputs, inputs={"dataset": dataset}, codec=None)
+
+    def fallen(text: str) -> Trace:
+        return Trace(engine=engine.id, findings=(failure(str(engine.id), text),))
+
+    return Stage(
+        name=f"{engine.id} on {route}",
+        compute=answer,
+        inputs={"engine": engine, "artifact": artifact, "x": x, "taps": (OUTPUT,)},
+        codec=TRACE,
+        isolated=engine.isolated,
+        source=type(engine).__module__,
+        fallen=fallen,
+    )
+
+
+def whole_result(
+    configuration: str,
+    seed: int,
+    pairs: tuple[Comparison, ...],
+    traces: dict[Side, Stage[Trace]],
+    artifacts: dict[str, Stage[Artifact]],
+    dataset: Stage[Dataset],
+) -> Stage[Result]:
+    """All that a trial gave, put together."""
+    inputs: dict[str, Any] = {
+        "configuration": configuration,
+        "seed": seed,
+        "comparisons": pairs,
+        "sides": tuple(traces),
+        "traces": tuple(traces.values()),
+        "labels": Stage(name="labels", compute=labels, inputs={"dataset": dataset}, codec=TRACE),
+        "artifacts": tuple(artifacts.values()),
+    }
+    return Stage(name="result", compute=result.assembled, inputs=inputs, codec=None)
+
+
+def fallen_result(configuration: str, seed: int, pairs: tuple[Comparison, ...], finding: Finding) -> Stage[Result]:
+    """What stands for the result of a trial that did not end."""
+    inputs = {"configuration": configuration, "seed": seed, "comparisons": pairs, "finding": finding}
+    return Stage(name="result", compute=result.fallen, inputs=inputs, codec=None)
+
+
+def rows(table: Table[Source, Any], source: Stage[Source], *, kept: bool = True) -> Stage[pd.DataFrame]:
+    """The rows of a table. kept: whether they are stored."""
+    codec = Codec(
+        dump=lambda frame: {table.file: csv.written(frame)},
+        load=lambda files: csv.read(files[table.file], table.dtypes),
+    )
+    return Stage(
+        name=f"rows of {table.file}",
+        compute=table.made,
+        inputs={"source": source},
+        codec=codec if kept else None,
+        source=table.rows.__module__,
+    )
+
+
+def trial_plots(trial: Stage[Result]) -> Stage[Files]:
+    """The plots of one seed."""
+    figures = Stage(name="what is drawn", compute=drawn.of, inputs={"result": trial}, codec=None)
+    return Stage(
+        name="plots", compute=Function("qcompare.report.trial", "draw"), inputs={"routes": figures}, codec=FILES
+    )
+
+
+def summary(errors: tuple[Stage[pd.DataFrame], ...]) -> tuple[Stage[pd.DataFrame], Stage[pd.DataFrame]]:
+    """All rows of errors.csv, and what is left of them over the seeds."""
+    together = Stage(name="rows", compute=over_seeds.together, inputs={"frames": errors}, codec=None)
+    return together, rows(SUMMARY, together)
+
+
+def seeds_plots(name: str, errors: Stage[pd.DataFrame], over: Stage[pd.DataFrame]) -> Stage[Files]:
+    """The plots over the seeds."""
+    return Stage(
+        name="plots over seeds",
+        compute=Function("qcompare.report.seeds", "draw"),
+        inputs={"name": name, "errors": errors, "summary": over},
+        codec=FILES,
+    )

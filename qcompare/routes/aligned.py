@@ -1,0 +1,55 @@
+"""Quantization-aware training that rounds where the kernels round, written as a model without a converter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qcompare.config.options import Config
+from qcompare.core.engine import QAT, EngineId
+from qcompare.core.stage import Stage
+from qcompare.routes.route import Context
+from qcompare.routes.stages import calibration, conversion, together, training
+from qcompare.tflite.artifact import Artifact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aligned:
+    """Aligned fake quantization, or a kernel set's own integers."""
+
+    name: str = "qat"
+    twin: EngineId | None = QAT
+    converted: bool = True
+
+    def applies(self, config: Config) -> bool:
+        return config.qat.scheme == "aligned"
+
+    def build(self, context: Context) -> Stage[Artifact]:
+        config = context.config
+        network = training(
+            "QAT",
+            "qcompare.training.qat_network",
+            network=context.network,
+            data=context.data,
+            simulate=config.quant.simulate,
+            kernels=deciding_kernels(config),
+            number_format=config.quant.name,
+            epochs=config.qat.epochs,
+            batch_size=config.train.batch_size,
+            learning_rate=config.qat.learning_rate,
+            range_momentum=config.qat.range_momentum,
+            seed=context.seed,
+        )
+        written = conversion(
+            self.name,
+            "qcompare.export.trained",
+            "looped" if config.model.lowering == "loop" else "written",
+            network=network,
+            calibration=calibration(context.data),
+        )
+        return together(self.name, network, written)
+
+
+def deciding_kernels(config: Config) -> str:
+    """The kernel set as far as it decides anything: fake quantization follows one in the fused LSTM alone."""
+    follows = config.quant.simulate != "fake_quant" or config.model.lowering == "fused"
+    return config.quant.kernels if follows else "reference"

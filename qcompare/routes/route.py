@@ -1,0 +1,50 @@
+"""The seam of routes: ways from a trained network to what is compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from qcompare.config.options import Config
+from qcompare.core.engine import EngineId
+from qcompare.core.network import Network
+from qcompare.core.plain import plain
+from qcompare.core.stage import Stage
+from qcompare.data.dataset import Dataset
+from qcompare.tflite.artifact import Artifact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a route starts from. network: the float network."""
+
+    config: Config
+    seed: int
+    data: Stage[Dataset]
+    network: Stage[Network]
+
+    @property
+    def model(self) -> dict[str, object]:
+        """The options of the model as plain values."""
+        return plain(self.config.model)
+
+
+class Route(Protocol):
+    """How a network comes to be compared; each of its names stands once among those that apply."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def twin(self) -> EngineId | None:
+        """The engine that evaluates its trainable twin; None where it has none."""
+
+    @property
+    def converted(self) -> bool:
+        """Whether it gives a model."""
+
+    def applies(self, config: Config) -> bool:
+        """Whether a configuration takes this route."""
+
+    def build(self, context: Context) -> Stage[Artifact]:
+        """What gives the artifact."""

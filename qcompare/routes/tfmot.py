@@ -1,0 +1,45 @@
+"""Quantization-aware training by tensorflow-model-optimization, converted by TensorFlow's converter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qcompare.config.options import Config
+from qcompare.core.engine import QAT, EngineId
+from qcompare.core.stage import Stage
+from qcompare.routes.route import Context
+from qcompare.routes.stages import calibration, conversion, together, training
+from qcompare.tflite.artifact import Artifact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tfmot:
+    """What people run today; dense networks only."""
+
+    name: str = "qat"
+    twin: EngineId | None = QAT
+    converted: bool = True
+
+    def applies(self, config: Config) -> bool:
+        return config.qat.scheme == "tfmot"
+
+    def build(self, context: Context) -> Stage[Artifact]:
+        config = context.config
+        network = training(
+            "QAT",
+            "qcompare.training.tfmot_network",
+            network=context.network,
+            data=context.data,
+            epochs=config.qat.epochs,
+            batch_size=config.train.batch_size,
+            learning_rate=config.qat.learning_rate,
+            seed=context.seed,
+        )
+        built = conversion(
+            self.name,
+            "qcompare.export.trained",
+            "converted",
+            network=network,
+            calibration=calibration(context.data),
+        )
+        return together(self.name, network, built)

@@ -1,0 +1,27 @@
+"""The float network as training left it: what every conversion is measured against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qcompare.config.options import Config
+from qcompare.core.engine import FLOAT, EngineId
+from qcompare.core.stage import Stage
+from qcompare.routes.route import Context
+from qcompare.routes.stages import together
+from qcompare.tflite.artifact import Artifact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unconverted:
+    """No conversion."""
+
+    name: str = "float"
+    twin: EngineId | None = FLOAT
+    converted: bool = False
+
+    def applies(self, config: Config) -> bool:
+        return True
+
+    def build(self, context: Context) -> Stage[Artifact]:
+        return together(self.name, context.network)

@@ -1,0 +1,34 @@
+"""The plots over the seeds, as files."""
+
+from qcompare.report import plots, seeds
+from qcompare.report.page import png
+from tests.rows import errors_of, row, summary_of
+
+FIGURES = {"n": 100, "mismatch_rate": 0.1, "max_lsb": 2, "max_abs_error": 0.1, "sqnr_db": 40.0, "non_finite": 0}
+ROWS = [
+    each
+    for seed in range(2)
+    for each in (
+        row(seed, "labels", "float", "plain", n=100, top1_agreement=0.9),
+        row(seed, "float", "qat", "trained", **FIGURES),
+        row(seed, "qat", "micro", "trained", **FIGURES),
+        row(seed, "float", "micro", "after", **FIGURES | {"max_lsb": 7}),
+        row(seed, "labels", "micro", "after", n=100, top1_agreement=0.8),
+    )
+]
+
+
+def test_a_file_for_each_route_that_compares_engines_and_one_for_the_labels():
+    files = seeds.draw("lstm-int8", errors_of(ROWS), summary_of(ROWS))
+    assert list(files) == ["trained_seeds.png", "after_seeds.png", "labels.png"]
+    for route in ("trained", "after"):
+        rows = [each for each in ROWS if each.key.route_b == route]
+        page = plots.over_seeds(errors_of(rows), summary_of(rows), title=f"lstm-int8, route {route}")
+        assert files[f"{route}_seeds.png"] == png(page)
+    page = plots.against_labels(errors_of(ROWS), summary_of(ROWS), title="lstm-int8")
+    assert files["labels.png"] == png(page)
+
+
+def test_rows_without_figures_are_drawn():
+    rows = [row(0, route="ptq"), row(0, "labels", route="ptq")]
+    assert list(seeds.draw("lstm-int8", errors_of(rows), summary_of(rows))) == ["ptq_seeds.png", "labels.png"]

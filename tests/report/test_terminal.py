@@ -1,0 +1,124 @@
+"""Tables fit a terminal and hide nothing."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from qcompare.core.tap import Tap
+from qcompare.report.csv import texts, written
+from qcompare.report.terminal import labels_table, show, summary_table
+from tests import rows as made
+from tests.rows import row
+
+FIGURES = {"mismatch_rate": 0.123456, "max_lsb": 3, "sqnr_db": 41.26}
+
+
+def summary_of(rows):
+    """The rows of summary.csv as text."""
+    return texts(written(made.summary_of(rows)))
+
+
+def shown(table, width=80):
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(table)
+    return console.export_text()
+
+
+def told(rows, findings=(), width=80):
+    console = Console(width=width, record=True, file=io.StringIO())
+    show(console, summary_of(rows), findings)
+    return console.export_text()
+
+
+def finding(severity="remark", seed="0", route="", where="", text="it is so"):
+    return {"seed": seed, "route": route, "severity": severity, "where": where, "text": text}
+
+
+def test_the_summary_shows_means_over_the_seeds():
+    rows = [row(0, **FIGURES), row(1, **FIGURES | {"max_lsb": 6, "sqnr_db": None})]
+    rows += [row(0, tap=Tap("recurrent_0/h", 1), max_lsb=99), row(0, a="labels", top1_agreement=0.5)]
+    lines = shown(summary_table(summary_of(rows))).splitlines()
+    assert lines[-1].split() == ["qat", "qat", "interpreter:reference", "2", "12.35", "%", "4.5", "41.3", "(1)"]
+    assert not any("labels" in line or "99" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"), [(0.0, "0 %"), (1e-6, "<0.01 %"), (0.0001, "0.01 %"), (1.0, "100.00 %"), (None, "-")]
+)
+def test_a_rare_mismatch_is_never_shown_as_none(rate, text):
+    table = summary_table(summary_of([row(0, max_lsb=1, mismatch_rate=rate)]))
+    assert f" {text} " in shown(table)
+
+
+def test_a_route_without_figures_shows_dashes():
+    table = summary_table(summary_of([row(0, route="ptq"), row(0, **FIGURES)]))
+    line = next(line for line in shown(table).splitlines() if line.startswith("ptq"))
+    assert line.split() == ["ptq", "qat", "interpreter:reference", "0", "-", "-", "-"]
+
+
+def test_the_rows_of_a_route_stand_together_under_its_name():
+    pairs = [("qat", "micro"), ("ptq", "micro"), ("qat", "interpreter:xnnpack"), ("ptq", "interpreter:xnnpack")]
+    rows = [row(0, route=route, b=b, **FIGURES) for route, b in pairs]
+    lines = shown(summary_table(summary_of(rows))).splitlines()[-5:]
+    assert [line.split()[:3] for line in lines if line.strip()] == [
+        ["ptq", "qat", "micro"],
+        ["qat", "interpreter:xnnpack", "1"],
+        ["qat", "qat", "micro"],
+        ["qat", "interpreter:xnnpack", "1"],
+    ]
+
+
+def test_the_longest_line_fits_80_columns_unbroken():
+    rows = [row(seed, a="manual:dequantized", **FIGURES | {"mismatch_rate": 1.0, "max_lsb": 255}) for seed in range(9)]
+    rows.append(row(9, a="manual:dequantized", mismatch_rate=1.0, max_lsb=255))
+    lines = shown(summary_table(summary_of(rows))).splitlines()
+    assert "manual:dequantized interpreter:reference" in lines[-1]
+    assert lines[-1].endswith("41.3 (9)")
+
+
+def test_accuracy_and_regression_against_the_labels():
+    rows = [row(seed, a="labels", b="micro", top1_agreement=value) for seed, value in enumerate((0.9, 0.95))]
+    text = shown(labels_table(summary_of([*rows, row(0, **FIGURES)])))
+    assert "Accuracy" in text
+    assert text.splitlines()[-1].split() == ["qat", "micro", "2", "0.9250", "0.0354", "0.9000", "0.9500"]
+    text = shown(labels_table(summary_of([row(0, a="labels", b="micro", rmse=0.125)])))
+    assert "RMSE" in text
+    assert text.splitlines()[-1].split() == ["qat", "micro", "1", "0.125", "-", "0.125", "0.125"]
+
+
+def test_only_the_output_is_held_against_the_labels():
+    rows = [row(0, a="labels", b="micro", tap=Tap("recurrent_0/h"), top1_agreement=0.1)]
+    rows.append(row(0, a="labels", b="micro", top1_agreement=0.9))
+    text = shown(labels_table(summary_of(rows)))
+    assert "0.9000" in text
+    assert "0.1000" not in text
+
+
+def test_what_a_run_found_is_both_tables_and_every_finding():
+    rows = [row(0, b="micro", **FIGURES), row(0, a="labels", b="micro", top1_agreement=0.9)]
+    findings = [
+        finding("failure", "3", "ptq", "micro", "no [bold]arena[/bold]"),
+        finding("warning", "3", "ptq", "", "read with care"),
+        finding(where="data"),
+        finding(seed="12"),
+    ]
+    text = told(rows, findings)
+    assert text.index("Difference of the outputs") < text.index("Accuracy against the labels")
+    assert text.splitlines()[-4:] == [
+        "failure: seed 3, route ptq, micro: no [bold]arena[/bold]",
+        "warning: seed 3, route ptq: read with care",
+        "remark: seed 0, data: it is so",
+        "remark: seed 12: it is so",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("engine", "hinted"), [("micro", False), ("manual:micro", True), ("interpreter:xnnpack", True)]
+)
+def test_a_run_without_micro_says_how_to_add_it(engine, hinted):
+    assert ("pip install 'qcompare[micro]'" in told([row(0, b=engine, **FIGURES)])) == hinted
+
+
+def test_a_run_without_rows_is_shown():
+    assert "Difference of the outputs" in told([])
