@@ -46,7 +46,7 @@ def learned_scales(
         role: (cell_scale if is_cell(role) else trained.number_format.grid)(low, high)
         for role, (low, high) in trained.ranges.items()
     }
-    for name in set(weight_of.values()):
+    for name in dict.fromkeys(weight_of.values()):
         learned[name] = weight_scale(weights[name], per_channel=per_channel)
     for index, cell in enumerate(architecture.cells):
         if isinstance(cell, SequenceLayer):
