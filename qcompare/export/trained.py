@@ -19,7 +19,7 @@ from qcompare.tflite import schema
 from qcompare.tflite.artifact import Built, Place
 from qcompare.tflite.converter import Converted, checked
 from qcompare.tflite.roles import places_by_name
-from qcompare.training import guards, qat_network, tfmot_network
+from qcompare.training import guards, qat_network
 from qcompare.training.float_network import architecture_of
 from qcompare.training.learned import TrainedQat, learned_scales, weights_by_reader
 
@@ -43,6 +43,9 @@ def looped(network: Network, calibration: np.ndarray) -> Built:
 
 def converted(network: Network, calibration: np.ndarray) -> Built:
     """The dense network trained by tensorflow-model-optimization, by TensorFlow's converter, with its ranges."""
+    # Imported here: it brings all of Keras and matplotlib into the process, which other networks do without.
+    from qcompare.training import tfmot_network
+
     architecture, trained = architecture_of(network), tfmot_network.learned(network)
     model = convert.tfmot(architecture, trained)
     places = places_by_name(schema.read(model.model), weights_by_reader(architecture, trained))

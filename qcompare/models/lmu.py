@@ -12,7 +12,7 @@ from typing import final
 
 import numpy as np
 import tensorflow as tf
-from scipy.signal import cont2discrete
+from scipy.linalg import expm
 
 from qcompare.models.initial import glorot_uniform
 from qcompare.models.ops import Ops, V
@@ -21,16 +21,16 @@ from qcompare.models.ops import Ops, V
 def legendre_matrices(order: int, theta: float) -> tuple[np.ndarray, np.ndarray]:
     """A [order, order] and B [order, 1] of the memory, float64.
 
-    The delay of theta steps in Legendre coordinates (equations 1 and 2 of the paper), discretised by
-    zero-order hold with a step of one.
+    The delay of theta steps in Legendre coordinates (equations 1 and 2 of the paper), discretised by zero-order hold
+    with a step of one: exp of [[A, B], [0, 0]] is [[A of the step, B of the step], [0, 1]].
     """
     row = np.arange(order)[:, None]
     column = np.arange(order)[None, :]
     sign = np.where(row < column, -1.0, (-1.0) ** (row - column + 1))
     a = (2 * row + 1) / theta * sign
     b = (2 * row + 1) / theta * (-1.0) ** row
-    discrete_a, discrete_b, *_ = cont2discrete((a, b, np.eye(order), np.zeros((order, 1))), dt=1.0, method="zoh")
-    return discrete_a, discrete_b
+    held = expm(np.block([[a, b], [np.zeros((1, order + 1))]]))
+    return held[:order, :order], held[:order, order:]
 
 
 @final

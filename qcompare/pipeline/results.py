@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv as standard_csv
-import io
 import json
 import platform
 import shutil
@@ -26,7 +24,7 @@ from qcompare.core.files import replace_whole
 from qcompare.core.finding import Finding, Severity, failure
 from qcompare.core.plain import plain
 from qcompare.core.sources import all_sources, cpu_features, cpu_name, installed, machine
-from qcompare.core.table import Table
+from qcompare.core.table import Table, values_of
 from qcompare.core.tap import OUTPUT
 from qcompare.pipeline import steps
 from qcompare.pipeline.request import Request
@@ -170,7 +168,7 @@ class TimesRow:
 
 def times(trials: list[Trial], store: Store) -> bytes:
     """times.csv: a row for each stored stage of each trial."""
-    return csv.written(TIMES.made((trials, store)))
+    return csv.lines(TIMES.dtypes, map(values_of, TIMES.rows((trials, store))))
 
 
 def _times_rows(source: tuple[list[Trial], Store]) -> Iterator[TimesRow]:
@@ -194,10 +192,7 @@ TIMES = Table(file="times.csv", row=TimesRow, rows=_times_rows)
 def configurations(request: Request) -> bytes:
     """configurations.csv: the options of the configuration that rows join to, one a column."""
     options = {"configuration": request.configuration} | dotted(request.config.deciding())
-    text = io.StringIO()
-    writer = standard_csv.writer(text, lineterminator="\n")
-    writer.writerows([options.keys(), options.values()])
-    return text.getvalue().encode()
+    return csv.lines(options.keys(), [options.values()])
 
 
 def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

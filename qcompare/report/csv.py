@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,15 @@ def written(frame: pd.DataFrame) -> bytes:
     """
     exact = frame.astype({name: np.float64 for name in frame.columns if frame[name].dtype == np.float32})
     return exact.to_csv(index=False, lineterminator="\n").encode()
+
+
+def lines(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
+    """A CSV file of plain values, float64 as `written` has it, without a frame; None is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 def read(content: bytes, dtypes: Mapping[str, str]) -> pd.DataFrame:
