@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +28,15 @@ Advance = Callable[[Task, str], None]
 """Told of a task and the stage that it begins; "" when the task is done."""
 
 
+def following(waiting: Sequence[Task], last: str, elsewhere: Collection[str]) -> Task:
+    """What a worker takes next: a task of the configuration that it computed last, whose compiled networks it keeps;
+    else of one that no other worker is at; else the first."""
+    return min(
+        waiting,
+        key=lambda task: (task.request.configuration != last, task.request.configuration in elsewhere),
+    )
+
+
 def run(
     tasks: Sequence[Task], workers: int, advance: Advance, compute: Compute = worker.compute
 ) -> dict[Task, Finding]:
@@ -36,19 +44,25 @@ def run(
 
     Returns the tasks that did not end, and why. compute: what a worker runs for one of them.
     """
-    waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
-    for task in tasks:
-        waiting.put(task)
+    waiting = list(tasks)
+    at_work: dict[Child, str] = {}
+    taking = threading.Lock()
     given_up = threading.Event()
     fallen: dict[Task, Finding] = {}
 
+    def take(child: Child) -> Task | None:
+        with taking:
+            if not waiting or given_up.is_set():
+                return None
+            last = at_work.pop(child, "")
+            task = following(waiting, last, at_work.values())
+            waiting.remove(task)
+            at_work[child] = task.request.configuration
+            return task
+
     def work(child: Child) -> None:
         with child:
-            while not given_up.is_set():
-                try:
-                    task = waiting.get_nowait()
-                except queue.Empty:
-                    return
+            while (task := take(child)) is not None:
                 try:
                     child.call(compute, task.request, task.seed, notify=partial(advance, task))
                 except ChildCrashedError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from functools import lru_cache
 from typing import Any
 
 import flatbuffers
@@ -30,6 +31,9 @@ DTYPES: dict[str, np.dtype] = {
 """The schema's tensor types that NumPy holds as they are; any other is read as `object`."""
 
 FILE_IDENTIFIER = b"TFL3"
+
+KEPT = 4
+"""How many models a process keeps as it read them: each engine of a trial asks for the same ones."""
 
 
 class NotAModelError(ValueError):
@@ -89,6 +93,7 @@ def without_leftovers(model: bytes) -> bytes:
     return bytes(cleaned)
 
 
+@lru_cache(maxsize=KEPT)
 def read(model: bytes) -> Model:
     """All graphs of a model. Raises NotAModelError."""
     return to_model(unpack(model))

@@ -66,6 +66,7 @@ class Network:
     outputs: the fake-quantized outputs [samples, outputs] of x [samples, steps, features], compiled.
     """
 
+    @tf.autograph.experimental.do_not_convert  # no layer needs it, and it takes longer than all else
     def __init__(self, architecture: Architecture) -> None:
         tf_keras.backend.clear_session()  # Keras counts layers in their names, which the converter takes over
         last = len(architecture.dense_units) - 1
@@ -74,21 +75,24 @@ class Network:
             activation = "linear" if index == last else architecture.activation
             layers.append(tf_keras.layers.Dense(units, activation=activation, name=dense_name(index)))
         self.model: tf_keras.Model = tfmot.quantization.keras.quantize_model(tf_keras.Sequential(layers))
-        self.outputs = tf.function(lambda x: self.model(x, training=False), autograph=False)
+        self.outputs = tf.function(lambda x: self._forward(x, training=False), autograph=False)
         self._shape = (architecture.steps, architecture.features)
         self._trainings: dict[Settings, Training] = {}
+
+    @tf.autograph.experimental.do_not_convert
+    def _forward(self, x: tf.Tensor, *, training: bool) -> tf.Tensor:
+        return self.model(x, training=training)
 
     @cached_property
     def traced(self) -> ConcreteFunction:
         """The outputs as the converter takes them."""
-        return traced(lambda x: self.model(x, training=False), self._shape)
+        return traced(lambda x: self._forward(x, training=False), self._shape)
 
     def training(self, settings: Settings) -> Training:
         """What trains the network, compiled once."""
         if settings not in self._trainings:
-            self._trainings[settings] = Training(
-                lambda x: self.model(x, training=True), self.model.trainable_variables, settings
-            )
+            variables = self.model.trainable_variables
+            self._trainings[settings] = Training(lambda x: self._forward(x, training=True), variables, settings)
         return self._trainings[settings]
 
 
