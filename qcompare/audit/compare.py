@@ -191,7 +191,7 @@ def _unwritten(
 ) -> frozenset[int]:
     first = {index: array[0] for index, array in inputs.items()}
     activations = [index for index in computed_of(graph) if not graph.tensors[index].variable]
-    constant = [index for operator in folding.folded for index in operator.outputs]
+    constant = {index: folding.constants.get(index) for operator in folding.folded for index in operator.outputs}
     found: frozenset[int] = child.call(
         partial(runtime.unwritten, activations=activations, constant=constant), content, first
     )

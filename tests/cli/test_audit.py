@@ -15,7 +15,7 @@ from qcompare.manual import executor
 from qcompare.manual.call import NotCoveredError
 from qcompare.tflite import schema
 from tests import commands
-from tests.audit.models import crashing_softmax, dense_tanh_mul, float16_weights
+from tests.audit.models import crashing_softmax, dense_tanh_mul, flattened, float16_weights
 from tests.loops import UNITS, counter, recurrent
 
 SAMPLES = 8
@@ -209,6 +209,15 @@ def test_a_tensor_that_the_runtime_never_writes_is_noted_and_not_counted(saved):
     assert rows.loc[("xnnpack", "DEQUANTIZE"), "n"] == 0
     assert "does not write" in rows.loc[("xnnpack", "DEQUANTIZE"), "note"]
     assert rows.loc[("xnnpack", "FULLY_CONNECTED"), "accumulated_mismatches"] == 0
+
+
+def test_what_follows_from_shapes_is_exact_and_does_not_stop_the_runtime(saved):
+    status, rows = run(saved(flattened()))
+    assert status == 0
+    rows = rows.set_index(["kernels", "op"])
+    for kernels in RUNTIMES:
+        assert rows.loc[kernels, "n"].tolist() == [3, 1, 2, 6 * SAMPLES, 6 * SAMPLES]
+        assert (rows.loc[kernels, ["local_mismatches", "accumulated_mismatches"]] == 0).all(axis=None)
 
 
 def test_a_model_that_crashes_one_runtime_is_audited_in_the_others(saved, tmp_path, capsys):
