@@ -19,7 +19,7 @@ import numpy as np
 SCHEMES = ("int8", "uint8", "16x8", "float", "float16", "dynamic")
 """How a model is quantized: all integers, with uint8 at its ends, 16-bit activations, or its weights alone."""
 
-SIZE, CHANNELS, STEPS, FEATURES, CLASSES, WORDS = 12, 3, 6, 5, 4, 20
+SIZE, CHANNELS, STEPS, FEATURES, CLASSES, WORDS = 12, 3, 6, 5, 4, 200
 
 Layers = Any
 """The module `keras.layers`, of either Keras."""
@@ -97,7 +97,7 @@ def recurrent(layer: Callable[[Layers], Any], *, batch: int | None = 1, steps: i
 
 
 def lstm(layers: Layers) -> Any:
-    return layers.LSTM(24)
+    return layers.LSTM(40)
 
 
 def attention(layers: Layers) -> Any:
@@ -135,8 +135,8 @@ TF_KERAS: Mapping[str, tuple[Callable[[Layers], Any], tuple[str, ...]]] = {
     "ds_cnn": (ds_cnn, ("int8", "uint8", "float", "dynamic")),
     "conv1d": (conv1d, ("int8", "float")),
     "lstm": (recurrent(lstm), ("int8", "float", "float16", "dynamic")),
-    "lstm_unrolled": (recurrent(lambda layers: layers.LSTM(24, unroll=True)), ("int8", "16x8", "float")),
-    "lstm_bidirectional": (recurrent(lambda layers: layers.Bidirectional(layers.LSTM(24))), ("int8", "float")),
+    "lstm_unrolled": (recurrent(lambda layers: layers.LSTM(40, unroll=True)), ("int8", "16x8", "float")),
+    "lstm_bidirectional": (recurrent(lambda layers: layers.Bidirectional(layers.LSTM(40))), ("int8", "float")),
     "lstm_any_length": (recurrent(lstm, steps=None), ("int8", "float")),
     "gru_unrolled": (recurrent(lambda layers: layers.GRU(24, unroll=True)), ("int8",)),
     "gru": (recurrent(lambda layers: layers.GRU(24)), ("float",)),

@@ -82,6 +82,20 @@ def float16_weights():
     )
 
 
+def tanh_by_integers():
+    """float32: t3 = FULLY_CONNECTED of t1 = TANH of t0 by the int8 constant t2: t1 is rounded to 8 bits on the way."""
+    rng = np.random.default_rng(5)
+    return joined(
+        activation((1, 40), FLOAT32),
+        activation((1, 40), FLOAT32),
+        constant(rng.integers(-127, 128, (30, 40)).astype(np.int8), 0.011),
+        activation((1, 30), FLOAT32),
+        operators=(("TANH", (0,), (1,), {}, ""), ("FULLY_CONNECTED", (1, 2, -1), (3,), *DENSE)),
+        inputs=(0,),
+        outputs=(3,),
+    )
+
+
 def crashing_softmax():
     """int8 SOFTMAX over so many values that equal ones overflow the reference kernel's sum: it ends the process."""
     return one_op(
