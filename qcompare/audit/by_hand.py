@@ -12,6 +12,7 @@ from qcompare.core.tensor_values import TensorValues
 from qcompare.manual.call import NotCoveredError
 from qcompare.manual.executor import rule_for, run_operator
 from qcompare.manual.fold import Folding, Values, fold, inputs_of
+from qcompare.manual.rule import Rule
 
 LONGEST = 120
 """Characters of a note."""
@@ -33,12 +34,12 @@ def by_hand(model: Model, operator: Operator, inputs: Mapping[int, np.ndarray], 
         return _lack(error, kernels)
 
 
-def rule_note(model: Model, operator: Operator, kernels: str) -> str:
-    """Which rule the kernel set follows; "" when there is none, which the computation itself will explain."""
+def known_rule(model: Model, operator: Operator, kernels: str) -> Rule | None:
+    """Which rule the kernel set follows; None when there is none, which the computation itself will explain."""
     try:
-        return f"rule {rule_for(model, operator, kernels)}"
+        return rule_for(model, operator, kernels)
     except Exception:
-        return ""
+        return None
 
 
 def folded(model: Model, kernels: str) -> Folding:
