@@ -28,7 +28,7 @@ def show(console: Console, summary: Rows, findings: Rows) -> None:
         style = STYLES.get(row["severity"], "")
         console.print(f"{row['severity']}: {where}: {row['text']}", style=style, highlight=False, markup=False)
     if not any(EngineId.parse(name).family is Family.MICRO for name in {row["engine_b"] for row in summary}):
-        console.print("TensorFlow Lite Micro was not run: pip install 'qcompare[micro]' adds it", markup=False)
+        console.print("TensorFlow Lite Micro was not run: pip install tflite-micro (Linux, x86-64)", markup=False)
 
 
 STYLES = {"failure": "red", "warning": "yellow"}
