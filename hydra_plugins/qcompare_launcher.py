@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 POOL = {"_target_": "hydra_plugins.qcompare_launcher.PoolLauncher"}
 """The launcher has no options: `workers` is one of the program's own."""
@@ -28,21 +27,19 @@ class PoolLauncher(Launcher):
         self.config, self.context = config, hydra_context
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from qcompare.cli.compare import carry_out
+        from qcompare.cli.compare import carry_out, plain_values
 
-        composed = [self._composed(overrides) for overrides in job_overrides]
+        composed = [plain_values(self._composed(overrides)) for overrides in job_overrides]
         status = carry_out(composed)
         return [
             JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED, _return_value=status)
             for overrides in job_overrides
         ]
 
-    def _composed(self, overrides: Sequence[str]) -> dict[str, Any]:
+    def _composed(self, overrides: Sequence[str]) -> DictConfig:
         assert self.config is not None
         assert self.context is not None
         job = self.context.config_loader.load_sweep_config(self.config, list(overrides))
         with open_dict(job):
             del job["hydra"]
-        values = OmegaConf.to_container(job, resolve=True)
-        assert isinstance(values, dict)
-        return {str(name): value for name, value in values.items()}
+        return job

@@ -3,26 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Protocol
 
-from qcompare.core.comparison import Comparison, Side
+from qcompare.core.comparison import Comparison, Side, Way
 from qcompare.core.engine import DEQUANTIZED, LABELS, EngineId, Family
-
-
-class Way(Protocol):
-    """What comparisons need to know of a route."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def twin(self) -> EngineId | None:
-        """The engine that evaluates its trainable twin."""
-
-    @property
-    def converted(self) -> bool:
-        """Whether it gives a model."""
-
 
 TRUTH = Side("", LABELS)
 

@@ -2,73 +2,119 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from qcompare.cli import flags
 from qcompare.config.compose import conf_directory, configuration_name, reason
 from qcompare.config.options import Config, FileData, OptionError, read
-
-FLAGS = (
-    *("-m", "--multirun", "-r", "--run", "-c", "--cfg", "-i", "--info", "-p", "--package", "--resolve"),
-    *("-cn", "--config-name", "-cd", "--config-dir", "-sc", "--shell-completion", "--hydra-help"),
-)
-"""Hydra's own flags, which are handed on."""
 
 OUTCOMES: list[int | OptionError] = []
 """Exit statuses of what was carried out, or why nothing was: Hydra hands on no result of a job."""
 
+CLUSTER = "hydra/launcher=submitit_"
 
-def main(arguments: Sequence[str]) -> int:
+COMPOSED = "composed.json"
+"""In the folder that Hydra gives a job of a launcher that is not ours: the job's values."""
+
+
+def main(given: Sequence[str]) -> int:
     """Exit status: 0 done; 1 done, but something fell short; 2 the request was wrong."""
-    verbose = {"-v", "--verbose"} & set(arguments)
-    given = [item for item in arguments if item not in ("-v", "--verbose")]
     # Errors are raised, so that one line can be made of them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     OUTCOMES.clear()
+    options: Sequence[str] = ()
     try:
-        for item in given:
-            if item.startswith("-") and item.partition("=")[0] not in FLAGS:
-                raise OptionError(f"{item}: no such flag; there are -m, -v and -h")
-        with tempfile.TemporaryDirectory() as nowhere:
-            # Where Hydra notes what was swept.
-            extra = [f"hydra.sweep.dir={nowhere}", *(["verbose=true"] if verbose else [])]
-            sys.argv = [sys.argv[0], *given, *extra]
-            job()
+        arguments = flags.read(given, as_module=sys.argv[0].endswith("__main__.py"))
+        options = arguments.options
+        if arguments.asks_only:
+            hydra_job(*arguments.flags, *options)
+            return 0
+        with sweep_folder(options) as folder:
+            hydra_job(*arguments.flags, *options, f"hydra.sweep.dir={folder}")
+            if jobs := left_in(folder):
+                # All is stored by now, but for what fell: this shows it, and writes the files over all jobs.
+                carry_out(jobs)
         for outcome in OUTCOMES:
             if isinstance(outcome, OptionError):
                 raise outcome
     except (OptionError, HydraException, OmegaConfBaseException) as error:
-        overrides = [item for item in given if not item.startswith("-")]
-        text = str(error) if isinstance(error, OptionError) else reason(error, overrides)
+        text = str(error) if isinstance(error, OptionError) else reason(error, options)
         print("qcompare:", " ".join(text.split()), file=sys.stderr)
         return 2
     return max((outcome for outcome in OUTCOMES if isinstance(outcome, int)), default=0)
 
 
+def hydra_job(*words: str) -> None:
+    """Hydra with these words on its command line."""
+    sys.argv = [sys.argv[0], *words]
+    job()
+
+
+@contextmanager
+def sweep_folder(options: Sequence[str]) -> Iterator[Path]:
+    """The folder of Hydra's notes on a multirun, which goes when the multirun ends.
+
+    Jobs of a cluster need one that all machines see, with their logs: below the current folder, as Hydra has it, and it
+    stays.
+    """
+    if any(option.startswith(CLUSTER) for option in options):
+        yield Path(datetime.now().strftime("multirun/%Y-%m-%d/%H-%M-%S"))
+        return
+    with tempfile.TemporaryDirectory() as nowhere:
+        yield Path(nowhere)
+
+
 @hydra.main(version_base="1.3", config_path=str(conf_directory()), config_name="config")
 def job(composed: DictConfig) -> None:
-    """One job of Hydra's."""
+    """One job of Hydra's: the only one, or one of a multirun in a process of another launcher than ours."""
     try:
-        values = OmegaConf.to_container(composed, resolve=True)
-        assert isinstance(values, dict)
-        carry_out([{str(name): value for name, value in values.items()}])
+        values = plain_values(composed)
+        elsewhere = HydraConfig.get().mode is RunMode.MULTIRUN
+        if elsewhere:
+            (Path(HydraConfig.get().runtime.output_dir) / COMPOSED).write_text(json.dumps(values))
+            # joblib's workers start processes in a way that only they know.
+            multiprocessing.set_start_method("spawn", force=True)
+        carry_out([values], quiet=elsewhere)
     except OptionError as error:
         OUTCOMES.append(error)
     except OmegaConfBaseException as error:
         OUTCOMES.append(OptionError(reason(error, [])))
 
 
-def carry_out(composed: Sequence[Mapping[str, Any]]) -> int:
-    """Carry out composed jobs, all checked before the first begins. Raises OptionError."""
+def plain_values(composed: DictConfig) -> dict[str, Any]:
+    """The composed options as plain data."""
+    values = OmegaConf.to_container(composed, resolve=True)
+    assert isinstance(values, dict)
+    return {str(name): value for name, value in values.items()}
+
+
+def left_in(folder: Path) -> list[dict[str, Any]]:
+    """The values of the jobs that another launcher than ours ran, in their order."""
+    left = folder.glob(f"*/{COMPOSED}")
+    return [json.loads(path.read_bytes()) for path in sorted(left, key=lambda path: int(path.parent.name))]
+
+
+def carry_out(composed: Sequence[Mapping[str, Any]], *, quiet: bool = False) -> int:
+    """Carry out composed jobs, all checked before the first begins. Raises OptionError.
+
+    quiet: nothing is shown; whoever launched the job shows what came of it.
+    """
     configs = [checked(values) for values in composed]
     for config in configs:
         make_folder(config.outputs)
@@ -81,7 +127,7 @@ def carry_out(composed: Sequence[Mapping[str, Any]]) -> int:
 
     from qcompare.pipeline import sweep
 
-    status = sweep.run(requests, Console())
+    status = sweep.run(requests, Console(quiet=quiet))
     OUTCOMES.append(status)
     return status
 

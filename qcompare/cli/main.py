@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import fields
+from importlib.metadata import version
 
 HELP = """\
 qcompare: how far int8 TFLite inference of a network is from its quantization-aware training, and why.
@@ -17,7 +18,8 @@ qcompare: how far int8 TFLite inference of a network is from its quantization-aw
 
   -v, --verbose   show the libraries' logs
   -m, --multirun  sweep over comma-separated values
-  -h, --help      this text
+  -h, --help      this text; --hydra-help: Hydra's flags, such as --cfg job, --info and --config-dir DIR
+  --version       the version of this program
 
 Options, as option=value:
 """
@@ -33,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
             return command(arguments[0], arguments[1:])
         if {"-h", "--help"} & set(arguments):
             print(HELP + options_text())
+            return 0
+        if "--version" in arguments:
+            print(f"qcompare {version('qcompare')}")
             return 0
         from qcompare.cli import compare
 

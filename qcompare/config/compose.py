@@ -22,6 +22,9 @@ from qcompare.core.plain import plain
 
 NAME_LENGTH = 80
 
+EXPERIMENT = "experiment"
+"""The group of a user's own experiments, which need not have any."""
+
 
 def conf_directory() -> Path:
     """conf/ stands inside an installed package and beside it in a checkout."""
@@ -101,10 +104,13 @@ def reason(error: Exception, overrides: Sequence[str]) -> str:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         choices = sorted(GROUPS.get(group, error.options or ()))
         if choices:
-            return f"{group}={choice}: must be {alternatives(choices)}"
+            more = "; pip install 'qcompare[launchers]' adds joblib and submitit" if group == "hydra/launcher" else ""
+            return f"{group}={choice}: must be {alternatives(choices)}{more}"
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read; write option=value"
     if match := re.search(r"Could not (?:override|append to config|delete[^']*) ?'([^']+)'", text):
+        if match.group(1) == EXPERIMENT:
+            return f"{EXPERIMENT}: there is none of that name; --config-dir DIR takes those in DIR/{EXPERIMENT}/"
         return f"{match.group(1).lstrip('+')}: no such option; `python -m qcompare --help` lists them"
     if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^']+)'", text):
         option, _, value = match.group(1).partition("=")

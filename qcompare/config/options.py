@@ -89,9 +89,15 @@ def flag(name: str, value: Any) -> bool:
 
 
 def path(name: str, value: Any) -> Path:
+    """A path; `~` is the home folder, as in a shell."""
     if not isinstance(value, str) or not value:
         raise OptionError(f"{name}={_shown(value)}: must be a path")
-    return Path(value)
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:
+        raise OptionError(
+            f"{name}={value}: there is no such user; write ./{value} for a folder of that name"
+        ) from error
 
 
 def seed_set(name: str, value: Any) -> tuple[int, ...]:
@@ -289,6 +295,9 @@ class Config:
             values["data_content"] = self.data.content
         return values
 
+
+PATHS = ("outputs", "data.file")
+"""Options whose values are paths."""
 
 HOW_MUCH = ("seed", "workers", "outputs", "fresh", "verbose")
 """Options that say how much is computed and where, not what."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from qcompare.core.engine import EngineId
 from qcompare.core.tap import OUTPUT, Tap
@@ -24,3 +25,18 @@ class Comparison:
     b: Side
     question: str
     taps: tuple[Tap, ...] = (OUTPUT,)
+
+
+class Way(Protocol):
+    """What comparisons need to know of a route."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def twin(self) -> EngineId | None:
+        """The engine that evaluates its trainable twin; None where it has none."""
+
+    @property
+    def converted(self) -> bool:
+        """Whether it gives a model."""

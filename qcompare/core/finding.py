@@ -14,7 +14,7 @@ class Severity(Enum):
     REMARK = "remark"
 
 
-@dataclass(frozen=True, order=False)
+@dataclass(frozen=True)
 class Finding:
     """One line, how grave it is, and what it is about: a route, an engine, a layer or "" for the whole trial."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
@@ -18,6 +19,7 @@ BLAS_THREADS = 1
 """More make the small products slower, and compete with other trials."""
 
 
+@final
 @dataclass(frozen=True, kw_only=True)
 class ManualEngine:
     """The manual engine in the arithmetic that its id names."""

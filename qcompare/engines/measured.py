@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from qcompare.engines.runtimes import RUNTIMES
 from qcompare.tflite.artifact import Artifact
 
 
+@final
 @dataclass(frozen=True, kw_only=True)
 class MeasuredEngine:
     """A runtime, which may take its process down."""

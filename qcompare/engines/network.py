@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from qcompare.core.trace import Trace
 from qcompare.tflite.artifact import Artifact
 
 
+@final
 @dataclass(frozen=True, kw_only=True)
 class NetworkEngine:
     """The trainable twin of a route."""

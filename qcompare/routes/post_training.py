@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 from qcompare.config.options import Config
 from qcompare.core.engine import EngineId
@@ -14,6 +15,7 @@ from qcompare.tflite.artifact import Artifact
 MODULE = "qcompare.export.post_training"
 
 
+@final
 @dataclass(frozen=True, kw_only=True)
 class PostTraining:
     """Ranges are those of the calibration samples; nothing is trained."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from qcompare.config.options import Config
-from qcompare.core.engine import EngineId
+from qcompare.core.comparison import Way
 from qcompare.core.network import Network
 from qcompare.core.plain import plain
 from qcompare.core.stage import Stage
@@ -29,19 +29,8 @@ class Context:
         return plain(self.config.model)
 
 
-class Route(Protocol):
+class Route(Way, Protocol):
     """How a network comes to be compared; each of its names stands once among those that apply."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def twin(self) -> EngineId | None:
-        """The engine that evaluates its trainable twin; None where it has none."""
-
-    @property
-    def converted(self) -> bool:
-        """Whether it gives a model."""
 
     def applies(self, config: Config) -> bool:
         """Whether a configuration takes this route."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 from qcompare.config.options import Config
 from qcompare.core.engine import FLOAT, EngineId
@@ -12,6 +13,7 @@ from qcompare.routes.stages import together
 from qcompare.tflite.artifact import Artifact
 
 
+@final
 @dataclass(frozen=True, kw_only=True)
 class Unconverted:
     """No conversion."""

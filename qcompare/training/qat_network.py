@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from qcompare.core.function import Function
@@ -41,11 +43,8 @@ def train(
         range_momentum=range_momentum,
         seed=seed,
     )
-    return Network(
-        model=network.model,
-        steps=network.steps,
-        features=network.features,
-        outputs=network.outputs,
+    return replace(
+        network,
         weights=trained.weights,
         ranges=trained.ranges,
         simulation={"kernels": trained.kernels, "exact": trained.exact, "number_format": trained.number_format.name},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from qcompare.core.function import Function
@@ -24,11 +26,8 @@ def train(network: Network, data: Dataset, *, epochs: int, batch_size: int, lear
         learning_rate=learning_rate,
         seed=seed,
     )
-    return Network(
-        model=network.model,
-        steps=network.steps,
-        features=network.features,
-        outputs=network.outputs,
+    return replace(
+        network,
         weights=trained.weights,
         ranges=trained.ranges,
         evaluate=Function(__name__, evaluate.__name__),
