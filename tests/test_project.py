@@ -1,6 +1,8 @@
 """The files by which the project is picked up agree with each other and with what is installed."""
 
 import re
+import shutil
+import subprocess
 import tomllib
 from importlib.metadata import version
 
@@ -68,3 +70,20 @@ def test_constraints_pin_every_requirement_once():
     asked = [*PROJECT["dependencies"], *(each for extra in PROJECT["optional-dependencies"].values() for each in extra)]
     for requirement in map(Requirement, asked):
         assert requirement.specifier.contains(pinned[requirement.name.lower()], prereleases=True), requirement
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="no checkout of git")
+def test_results_stay_out_of_git_but_their_readme():
+    def ignored(path):
+        return subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode == 0
+
+    assert all(map(ignored, ("outputs/lstm-int8/errors.csv", "outputs/.store/data/1.zip", "multirun/1")))
+    assert not ignored("outputs/README.md")
+
+
+def test_the_readme_of_outputs_names_files_that_are_defined():
+    layout = (ROOT / "outputs" / "README.md").read_text()
+    defined = (ROOT / "docs" / "results.md").read_text()
+    names = re.findall(r"^ {8}(\S+\.(?:csv|yaml|json)) ", layout, re.MULTILINE)
+    assert len(names) == 8
+    assert all(f"`{name}`" in defined or f"## {name}" in defined for name in names)
