@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv beside this file, if it is missing or out of date, with the exact versions of constraints.txt.
-# Usage: ./install.sh EXTRAS   (such as "" or "test,micro")
+# Usage: ./install.sh EXTRAS   (such as "" or "test")
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 

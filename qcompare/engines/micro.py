@@ -61,7 +61,7 @@ def _runtime() -> Any:
     try:
         from tflite_micro.python.tflite_micro import runtime
     except ImportError as error:
-        raise MicroUnavailableError("TensorFlow Lite Micro is not installed: pip install 'qcompare[micro]'") from error
+        raise MicroUnavailableError("TensorFlow Lite Micro is not installed: pip install tflite-micro") from error
     return runtime
 
 

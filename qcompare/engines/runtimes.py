@@ -84,7 +84,7 @@ class Micro:
 
     kernels: str = "micro"
     name: str = "TensorFlow Lite Micro"
-    package: str = "'qcompare[micro]'"
+    package: str = "tflite-micro"
 
     def installed(self) -> bool:
         return micro.installed()

@@ -36,7 +36,7 @@ def show(console: Console, configuration: str, summary: Rows, findings: Rows) ->
     for (severity, route, place, text), own in alike.items():
         finding(console, severity, ", ".join(filter(None, [seeds(own), route and f"route {route}", place])), text)
     if not any(EngineId.parse(name).family is Family.MICRO for name in {row["engine_b"] for row in summary}):
-        line(console, "TensorFlow Lite Micro was not run: pip install 'qcompare[micro]' adds it")
+        line(console, "TensorFlow Lite Micro was not run: pip install tflite-micro (Linux, x86-64)")
 
 
 def line(console: Console, text: str, style: str = "") -> None:

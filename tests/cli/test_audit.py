@@ -425,11 +425,11 @@ def test_a_wrong_option(saved, capsys, options, said):
 def test_without_tensorflow_lite_micro(saved, capsys, monkeypatch):
     monkeypatch.setattr(micro, "installed", lambda: False)
     path = saved(dense_tanh_mul())
-    assert "pip install 'qcompare[micro]'" in refused(capsys, path, "--kernels", "micro")
+    assert "pip install tflite-micro" in refused(capsys, path, "--kernels", "micro")
     status, rows = run(path)
     assert status == 0
     assert "micro" not in set(rows["kernels"])
-    assert "pip install 'qcompare[micro]'" in capsys.readouterr().out
+    assert "pip install tflite-micro" in capsys.readouterr().out
 
 
 def test_the_command_line_does_without_tensorflow(saved):

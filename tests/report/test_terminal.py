@@ -117,7 +117,7 @@ def test_what_a_run_found_is_both_tables_and_every_finding():
     ("engine", "hinted"), [("micro", False), ("manual:micro", True), ("interpreter:xnnpack", True)]
 )
 def test_a_run_without_micro_says_how_to_add_it(engine, hinted):
-    assert ("pip install 'qcompare[micro]'" in told([row(0, b=engine, **FIGURES)])) == hinted
+    assert ("pip install tflite-micro" in told([row(0, b=engine, **FIGURES)])) == hinted
 
 
 def test_a_run_without_rows_is_shown():

@@ -1,0 +1,98 @@
+"""docs/results.md names every file that a run leaves and every column, with its unit, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+
+import pytest
+
+from qcompare.analysis.listed import TABLES
+from qcompare.analysis.statistics import SUMMARY
+from qcompare.audit.rows import COLUMNS
+from qcompare.config.options import GROUPS, Config, Qat, Train
+from qcompare.core.key import PairKey, RowKey
+from qcompare.pipeline.results import TIMES
+from tests.commands import ROOT
+from tests.runs import Runs
+
+SECTIONS = dict(re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", (ROOT / "docs" / "results.md").read_text(), re.MULTILINE))
+"""Heading -> the text below it."""
+
+LINE = re.compile(r"^\| `(?P<name>[^`|]+)` \| (?P<unit>[^|]*)\| (?P<meaning>[^|]+) \|$", re.MULTILINE)
+UNITS = {
+    *("", "LSB", "real unit", "real unit an LSB", "float32 steps", "dB", "that of the figure"),
+    *("elements", "samples", "seeds", "epochs", "time steps", "s", "bytes"),
+}
+
+
+def documented(section: str) -> list[str]:
+    """The columns of a section, in their order."""
+    return [found["name"] for found in LINE.finditer(SECTIONS[section])]
+
+
+KEY = documented("The key of a row")
+
+
+def options() -> set[str]:
+    """The columns of configurations.csv for every choice there is, as `pipeline.results.configurations` names them."""
+    chosen = {
+        f"{group}.{item.name}"
+        for group, choices in GROUPS.items()
+        for kind in choices.values()
+        for item in fields(kind)
+    }
+    sections = {f"{name}.{item.name}" for name, kind in (("train", Train), ("qat", Qat)) for item in fields(kind)}
+    assert {item.name for item in fields(Config) if not item.metadata} == {*GROUPS, "train", "qat"}
+    return {"configuration", "data_content"} | chosen | sections
+
+
+WITH_KEY = {table.file: [*KEY] for table in TABLES if "engine_a" in table.dtypes}
+
+
+@pytest.mark.parametrize("table", [*TABLES, TIMES], ids=lambda table: table.file)
+def test_every_column_of_a_table_is_defined(table) -> None:
+    assert WITH_KEY.get(table.file, []) + documented(table.file) == list(table.dtypes)
+
+
+def test_every_column_of_the_summary_is_defined() -> None:
+    assert [name for name in KEY if name != "seed"] + documented(SUMMARY.file) == list(SUMMARY.dtypes)
+
+
+def test_the_key_is_the_codes() -> None:
+    assert [item.name for item in fields(RowKey)] == KEY
+    assert {item.name for item in fields(PairKey)} == set(KEY) - {"seed"}
+
+
+def test_every_column_of_the_audit_is_defined() -> None:
+    assert documented("audit.csv") == list(COLUMNS)
+
+
+def test_every_option_that_is_a_column_is_defined() -> None:
+    assert set(documented("configurations.csv")) == options()
+
+
+@pytest.mark.parametrize("section", [name for name in SECTIONS if name != "Other files"])
+def test_every_column_has_a_unit_and_a_meaning(section: str) -> None:
+    lines = [line for line in SECTIONS[section].splitlines() if line.startswith("| `")]
+    assert lines
+    assert [found["name"] for line in lines if (found := LINE.match(line))] == documented(section)
+    assert {found["unit"].strip() for found in LINE.finditer(SECTIONS[section])} <= UNITS
+    assert len(documented(section)) == len(lines) == len(set(documented(section)))
+
+
+FILES = {
+    name
+    for line in SECTIONS["Other files"].splitlines()
+    if line[:1] == "|"
+    for name in re.findall("`(.+?)`", line.split("|")[1])
+} | (set(SECTIONS) - {"The key of a row", "Other files"})
+"""The files that are told of; `audit.csv` is another command's, and the store no configuration's."""
+
+
+def test_every_file_of_a_run_is_told_of(runs: Runs) -> None:
+    folder = runs.results("lstm")
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    general = {re.sub(r"seed=\d+/", "seed=<n>/", name) for name in names}
+    general = {re.sub(r"\b(float|ptq|qat)(?=[._])", "<route>", name) for name in general}
+    assert general == FILES - {"audit.csv", "../.store/"}
