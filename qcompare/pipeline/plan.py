@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
+from qcompare.core.stage import left, stored
 from qcompare.pipeline.request import Request
 from qcompare.pipeline.results import TIMES
 from qcompare.pipeline.store import Store
@@ -50,18 +51,18 @@ def asked(requests: Sequence[Request]) -> str:
 
 def plan(requests: Sequence[Request], trials: Mapping[str, Sequence[Trial]]) -> Plan:
     """trials: of each request, by configuration."""
-    left: list[float | None] = []
+    times: list[float | None] = []
     stages = 0
     for request in requests:
         store = Store(root=request.store, fresh=request.config.fresh)
         seconds = finished(request)
         own = trials[request.configuration]
-        stages += len({stage.key for trial in own for stage in trial.stored})
-        missing = {stage.key: stage.name for trial in own for stage in trial.left(store.has)}
-        left += [seconds.get(name) for name in missing.values()]
-    known = [taken for taken in left if taken is not None]
+        stages += len({stage.key for trial in own for stage in stored(trial.ends)})
+        missing = {stage.key: stage.name for trial in own for stage in left(trial.ends, store.has)}
+        times += [seconds.get(name) for name in missing.values()]
+    known = [taken for taken in times if taken is not None]
     workers = min(max(request.config.workers for request in requests), sum(map(len, trials.values())))
-    return Plan(left=len(left), stages=stages, seconds=sum(known) / workers if len(known) == len(left) else None)
+    return Plan(left=len(times), stages=stages, seconds=sum(known) / workers if len(known) == len(times) else None)
 
 
 def finished(request: Request) -> dict[str, float]:

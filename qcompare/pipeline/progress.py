@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from qcompare.pipeline.workers import Task
 from qcompare.report.terminal import line
+
+LOG = logging.getLogger(__name__)
 
 EVERY = 10.0
 """Seconds between lines where there is no terminal."""
@@ -81,6 +84,7 @@ def bar(console: Console, count: Count) -> Iterator[Callable[[Task, str], None]]
 
         def advance(task: Task, stage: str) -> None:
             count.advance(task, stage)
+            LOG.info("%s seed %d: %s", task.request.configuration, task.seed, stage or "done")
             current = f"{count.named(task)}: {stage}" if stage else ""
             shown.update(row, completed=count.completed, description=f"{count.name}, {count.trials}", stage=current)
 

@@ -25,6 +25,7 @@ from qcompare.core.files import replace_whole
 from qcompare.core.finding import Finding, Severity, failure
 from qcompare.core.plain import plain
 from qcompare.core.sources import all_sources, cpu_features, cpu_name, installed, machine
+from qcompare.core.stage import stored
 from qcompare.core.table import Table, values_of
 from qcompare.core.tap import OUTPUT
 from qcompare.data.understood import Understood, understood
@@ -48,7 +49,7 @@ def seed_folder(folder: Path, seed: int) -> Path:
 
 def record(trial: Trial, store: Store) -> dict[str, Any]:
     """What a folder of a seed says of itself."""
-    stages = {stage.name: store.key(stage) for stage in trial.stored}
+    stages = {stage.name: store.key(stage) for stage in stored(trial.ends)}
     return {"seed": trial.seed, "key": digest([end.key for end in trial.ends]), "stages": dict(sorted(stages.items()))}
 
 
@@ -149,7 +150,7 @@ def write_again(request: Request) -> Written:
             fallen[trial.seed] = failure("trial", "did not end when the results were made")
             continue
         ends = {stage.key for stage in trial.ends}
-        stages = [stage for stage in trial.stored if stage.key not in ends and stage.name in stated]
+        stages = [stage for stage in stored(trial.ends) if stage.key not in ends and stage.name in stated]
         recorded |= {stage.key: stated[stage.name] for stage in stages}
     same = all(key == stored for key, stored in recorded.items())
     store = Store(root=request.store, recorded=recorded, keeps=same)
@@ -181,7 +182,7 @@ def times(trials: list[Trial], store: Store) -> bytes:
 def _times_rows(source: tuple[list[Trial], Store]) -> Iterator[TimesRow]:
     trials, store = source
     for trial in trials:
-        for stage in trial.stored:
+        for stage in stored(trial.ends):
             cost = store.cost(stage)
             yield TimesRow(
                 configuration=trial.configuration,

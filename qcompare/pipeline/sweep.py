@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from rich.console import Console
 
 from qcompare.config.options import OptionError
 from qcompare.core.finding import Finding
+from qcompare.core.stage import left
 from qcompare.data.file import DataFileError
 from qcompare.data.understood import Understood, findings, understood
 from qcompare.pipeline import over_configurations, workers
@@ -21,11 +23,18 @@ from qcompare.pipeline.workers import Task
 from qcompare.report import terminal
 from qcompare.report.terminal import line
 
+LOG = logging.getLogger(__name__)
+"""What `hydra/job_logging=default` writes to a file; nothing is logged by default."""
 
-def run(requests: Sequence[Request], console: Console) -> int:
+
+def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -> int:
     """Compute what is missing of all requests, then write and show the results of each, and of all together. Exit
-    status 0, or 1 when anything fell short. Raises OptionError for a data file that was changed meanwhile."""
+    status 0, or 1 when anything fell short. Raises OptionError for a data file that was changed meanwhile.
+
+    tables: whether results are shown, not only progress.
+    """
     line(console, asked(requests))
+    LOG.info(asked(requests))
     doing: list[object] = ["looking for what is stored"]
     with lines(console, lambda: str(doing[-1])):
         trials = {request.configuration: request.trials() for request in requests}
@@ -44,7 +53,8 @@ def run(requests: Sequence[Request], console: Console) -> int:
             store = Store(root=request.store)
             written = write(request, trials[request.configuration], own, store, data[request.configuration])
             reused = len(request.config.seed) - sum(task.request is request for task in tasks)
-            show(request, written, reused, store, console)
+            if tables:
+                show(request, written, reused, store, console)
             status = max(status, int(written.failed))
         for path in over_configurations.write(requests):
             terminal.path(console, path)
@@ -73,8 +83,8 @@ def taken_for(requests: Sequence[Request], trials: dict[str, list[Trial]], conso
 def missing(request: Request, trials: Sequence[Trial]) -> dict[Task, int]:
     """The trials of a request that are not stored whole, and how many stages each has to compute."""
     store = Store(root=request.store, fresh=request.config.fresh)
-    left = {Task(request, trial.seed): len(trial.left(store.has)) for trial in trials}
-    return {task: count for task, count in left.items() if count}
+    count = {Task(request, trial.seed): len(left(trial.ends, store.has)) for trial in trials}
+    return {task: stages for task, stages in count.items() if stages}
 
 
 def compute(requests: Sequence[Request], tasks: list[Task], count: Count, console: Console) -> dict[Task, Finding]:

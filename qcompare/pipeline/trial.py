@@ -5,7 +5,6 @@ Nothing is computed here. Everything is a stage, which the store computes once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -43,31 +42,6 @@ class Trial:
     def ends(self) -> tuple[Stage[Any], ...]:
         """The stages that nothing else needs: computing them computes the trial."""
         return (*self.tables.values(), self.plots)
-
-    @property
-    def stored(self) -> tuple[Stage[Any], ...]:
-        """The stages whose results are stored, each once, those that are needed first."""
-        found = {stage.key: stage for end in self.ends for stage in end.walk() if stage.codec is not None}
-        return tuple(found.values())
-
-    def left(self, has: Callable[[Stage[Any]], bool]) -> tuple[Stage[Any], ...]:
-        """The stages that are to be computed and stored. has: whether a stage's result is stored."""
-        found: dict[str, Stage[Any]] = {}
-        visited: set[str] = set()
-
-        def visit(stage: Stage[Any]) -> None:
-            stored = stage.codec is not None
-            if stage.key in visited or (stored and has(stage)):
-                return
-            visited.add(stage.key)
-            for inner in stage.stages:
-                visit(inner)
-            if stored:
-                found[stage.key] = stage
-
-        for end in self.ends:
-            visit(end)
-        return tuple(found.values())
 
     def fallen(self, finding: Finding) -> Trial:
         """The trial as far as it can be told when it did not end: rows without figures, and why."""

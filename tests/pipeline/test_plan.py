@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from qcompare.core.files import replace_whole
+from qcompare.core.stage import left, stored
 from qcompare.pipeline.plan import RULE_OF_THUMB, Plan, asked, finished, plan
 from qcompare.pipeline.results import TIMES
 from qcompare.pipeline.store import Store
@@ -19,7 +20,9 @@ def made(what):
 def times(what, seconds):
     """A times.csv in which every stage took so long, whatever the seed."""
     rows = [
-        f"{what.configuration},{seed},{stage.name},{seconds},1" for seed in (8, 9) for stage in what.trials()[0].stored
+        f"{what.configuration},{seed},{stage.name},{seconds},1"
+        for seed in (8, 9)
+        for stage in stored(what.trials()[0].ends)
     ]
     replace_whole(what.folder / TIMES.file, "\n".join(["configuration,seed,stage,seconds,peak_bytes", *rows]).encode())
 
@@ -37,7 +40,7 @@ def test_what_is_asked_for(tmp_path):
 def test_without_a_finished_seed_a_rule_of_thumb_is_named_as_one(tmp_path):
     what = request("model=lstm", "seed=0..1", f"outputs={tmp_path}")
     found = made(what)
-    stages = {stage.key for trial in what.trials() for stage in trial.stored}
+    stages = {stage.key for trial in what.trials() for stage in stored(trial.ends)}
     assert found == Plan(left=len(stages), stages=len(stages), seconds=None)
     assert str(found) == f"{len(stages)} of {len(stages)} stages are to be computed; {RULE_OF_THUMB}"
     assert "rule of thumb" in RULE_OF_THUMB
@@ -55,7 +58,7 @@ def test_finished_seeds_tell_how_long(workers, tmp_path):
 def test_only_what_is_not_stored_counts(tmp_path):
     what = request("model=lstm", "seed=0", f"outputs={tmp_path}")
     times(what, 2)
-    stages = what.trials()[0].stored
+    stages = stored(what.trials()[0].ends)
     for stage in stages[:-1]:
         replace_whole(Store(root=what.store).path(stage), b"stands for a result")
     assert made(what) == Plan(left=1, stages=len(stages), seconds=2)
@@ -74,11 +77,11 @@ def test_what_stored_results_were_made_of_is_not_computed_again(tmp_path):
     (own,) = what.trials()
     rows = next(stage for stage in own.ends if stage.name == "rows of errors.csv")
     others = {stage.key for end in own.ends if end is not rows for stage in end.walk()}
-    needed = own.left(lambda stage: stage.key == rows.key)
+    needed = left(own.ends, lambda stage: stage.key == rows.key)
     assert rows not in needed
     assert {stage.key for stage in needed} <= others
-    assert own.left(lambda stage: stage not in own.ends) == own.ends
-    assert set(own.left(lambda stage: False)) == set(own.stored)
+    assert left(own.ends, lambda stage: stage not in own.ends) == own.ends
+    assert set(left(own.ends, lambda stage: False)) == set(stored(own.ends))
 
 
 def test_a_stage_that_no_seed_has_finished_leaves_the_time_open(tmp_path):
