@@ -60,9 +60,9 @@ def assemble(
     count = min(calibration_samples, len(x_train))
     chosen = np.random.default_rng([split_seed, 1]).permutation(len(x_train))[:count]
     return Dataset(
-        x_train=x_train.astype(np.float32),
+        x_train=x_train.astype(np.float32, copy=False),
         y_train=y_train,
-        x_test=test[0].astype(np.float32),
+        x_test=test[0].astype(np.float32, copy=False),
         y_test=test[1],
         classes=classes,
         calibration=x_train[np.sort(chosen)].astype(np.float32),

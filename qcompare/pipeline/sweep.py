@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from filelock import FileLock
 from rich.console import Console
 
 from qcompare.config.options import OptionError
@@ -16,7 +17,7 @@ from qcompare.pipeline import over_configurations, workers
 from qcompare.pipeline.plan import asked, plan
 from qcompare.pipeline.progress import Count, bar, lines
 from qcompare.pipeline.request import Request
-from qcompare.pipeline.results import Written, write
+from qcompare.pipeline.results import LOCK, Written, write
 from qcompare.pipeline.store import Store
 from qcompare.pipeline.trial import Trial
 from qcompare.pipeline.workers import Task
@@ -29,10 +30,13 @@ LOG = logging.getLogger(__name__)
 
 def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -> int:
     """Compute what is missing of all requests, then write and show the results of each, and of all together. Exit
-    status 0, or 1 when anything fell short. Raises OptionError for a data file that was changed meanwhile.
+    status 0, or 1 when anything fell short. Raises OptionError for a folder of outputs that cannot be written to, and
+    for a data file that was changed meanwhile.
 
     tables: whether results are shown, not only progress.
     """
+    for request in requests:
+        check_store(request)
     line(console, asked(requests))
     LOG.info(asked(requests))
     doing: list[object] = ["looking for what is stored"]
@@ -59,6 +63,17 @@ def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -
         for path in over_configurations.write(requests):
             terminal.path(console, path)
     return status
+
+
+def check_store(request: Request) -> None:
+    """Raises OptionError unless the store can be written to: /proc says that it may be, and takes no file."""
+    try:
+        request.store.mkdir(parents=True, exist_ok=True)
+        with FileLock(request.store / LOCK):
+            pass
+    except OSError as error:
+        text = f"outputs={request.config.outputs}: cannot be written to ({error.strerror}); give a folder that can"
+        raise OptionError(text) from error
 
 
 def taken_for(requests: Sequence[Request], trials: dict[str, list[Trial]], console: Console) -> dict[str, Understood]:

@@ -8,7 +8,9 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,7 @@ from qcompare.analysis.errors import ERRORS, ErrorsRow
 from qcompare.analysis.figures import Figures
 from qcompare.analysis.listed import TABLES
 from qcompare.analysis.statistics import SUMMARY
+from qcompare.config.options import OptionError
 from qcompare.core.archive import packed
 from qcompare.core.child import Child
 from qcompare.core.files import replace_whole
@@ -294,6 +297,18 @@ def test_a_run_says_first_what_it_does_and_what_the_data_are(tmp_path, computing
         "x_range": [0.0, 1.0],
     }
     assert "nothing is to be computed" in run(what)[1].splitlines()[1]
+
+
+@pytest.mark.parametrize("folder", ["/proc", "/proc/self/fd", "/sys", "/proc/x", "/sys/x", "/dev/null/x"])
+def test_a_folder_that_takes_no_files_is_refused_before_anything_is_computed(folder, tmp_path, computing):
+    what = asked(tmp_path)
+    what = replace(what, config=replace(what.config, outputs=Path(folder)))
+    text = io.StringIO()
+    with pytest.raises(OptionError) as caught:
+        sweep.run([what], Console(file=text))
+    assert str(caught.value).startswith(f"outputs={folder}: cannot be written to (")
+    assert str(caught.value).endswith("); give a folder that can")
+    assert text.getvalue() == ""
 
 
 def test_what_is_to_be_known_of_the_data_is_said_before_anything_is_computed(tmp_path, computing):
