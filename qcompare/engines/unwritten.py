@@ -40,7 +40,7 @@ def unwritten(
     constant = constant or {}
     varying = set(activations) - set(constant)
     found = _dependent(model, inputs, kernels, varying, varying)
-    later = set(constant) - _settled(model, kernels, constant)
+    later = set(constant) - _settled(model, kernels, constant) if constant else set()
     if later:
         touched = _dependent(model, inputs, kernels, later, set(activations))
         if not touched - set(constant):
