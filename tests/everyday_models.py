@@ -19,7 +19,7 @@ import numpy as np
 SCHEMES = ("int8", "uint8", "16x8", "float", "float16", "dynamic")
 """How a model is quantized: all integers, with uint8 at its ends, 16-bit activations, or its weights alone."""
 
-SIZE, CHANNELS, STEPS, FEATURES, CLASSES, WORDS = 12, 3, 6, 5, 4, 200
+SIZE, CHANNELS, STEPS, FEATURES, CLASSES, WORDS = 12, 3, 6, 26, 4, 200
 
 Layers = Any
 """The module `keras.layers`, of either Keras."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from qcompare.core.graph import Graph, Model, Operator, Tensor
 from qcompare.core.tensor_values import TensorValues
-from qcompare.manual.call import NotCoveredError
+from qcompare.manual.call import NotCoveredError, UndefinedError
 from qcompare.manual.executor import rule_for, run_operator
 from qcompare.manual.fold import Folding, Values, fold, inputs_of
 from qcompare.manual.rule import Rule
@@ -40,6 +40,17 @@ def known_rule(model: Model, operator: Operator, kernels: str) -> Rule | None:
         return rule_for(model, operator, kernels)
     except Exception:
         return None
+
+
+def undefined(model: Model, operator: Operator, kernels: str) -> bool:
+    """Whether the kernel set is known to give no defined numbers of an operator, if it runs it at all."""
+    try:
+        rule_for(model, operator, kernels)
+    except UndefinedError:
+        return True
+    except Exception:
+        return False
+    return False
 
 
 def folded(model: Model, kernels: str) -> Folding:
@@ -81,6 +92,9 @@ def shortened(text: str) -> str:
 
 
 def _lack(error: Exception, kernels: str) -> Lack:
+    if isinstance(error, UndefinedError):
+        missing = error.missing.removesuffix(f" under {kernels} kernels is")
+        return Lack(note=f"not emulated: the kernel gives no defined numbers of {missing}", uncovered=True)
     if isinstance(error, NotCoveredError):
         missing = error.missing.replace(f" under {kernels} kernels", "")
         return Lack(note=f"not emulated: {missing} not covered", uncovered=True)

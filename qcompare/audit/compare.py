@@ -13,7 +13,17 @@ from functools import partial
 
 import numpy as np
 
-from qcompare.audit.by_hand import Lack, by_hand, folded, known_rule, missing, shaped, shortened, with_constants
+from qcompare.audit.by_hand import (
+    Lack,
+    by_hand,
+    folded,
+    known_rule,
+    missing,
+    shaped,
+    shortened,
+    undefined,
+    with_constants,
+)
 from qcompare.audit.sizes import chunk_of, computed_of
 from qcompare.audit.tally import NOTHING, Tally, differing_samples, tally, unequal
 from qcompare.core.child import Child, ChildCrashedError, ChildFailedError
@@ -74,7 +84,8 @@ class Audit:
 
     found: tensor index -> what is known of it, for all that operators compute. rules: operator index -> the rule that
     the manual engine followed, None where there is none. refusal: why the runtime did not run the model to the end, or
-    nothing; crashed: whether it went down with its process.
+    nothing; crashed: whether it went down with its process. undefined: operators of which the kernels, which run them,
+    give no defined numbers.
     """
 
     kernels: str
@@ -83,6 +94,7 @@ class Audit:
     rules: Mapping[int, Rule | None]
     refusal: str = ""
     crashed: bool = False
+    undefined: Collection[int] = ()
     failing: Sequence[Failing] = ()
 
 
@@ -165,6 +177,7 @@ def audit(
         rules={index: known_rule(whole, operator, kernels) for index, operator in operators.items()},
         refusal=refusal,
         crashed=crashed,
+        undefined={index for index, operator in operators.items() if undefined(whole, operator, kernels)},
         failing=[Failing(operator=operators[at], inputs=values) for at, values in sorted(compared.failing.items())],
     )
 

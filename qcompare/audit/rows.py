@@ -40,8 +40,8 @@ class Judged:
     """A row with what it amounts to.
 
     verdict: exact, close (floats within the tolerance), local (nothing to run freely from), differs, amplified (differs
-    freely alone, as `amplified` explains), uncovered, unseen, refused or crashed. output: whether the tensor is an
-    output of the model.
+    freely alone, as `amplified` explains), uncovered, undefined (by the kernels), unseen, refused or crashed.
+    output: whether the tensor is an output of the model.
     """
 
     row: AuditRow
@@ -50,7 +50,10 @@ class Judged:
 
 
 PASSING = frozenset({"exact", "close", "local", "unseen", "amplified"})
-"""Verdicts that leave the exit status at 0; `refused` does where nobody asked for the kernel set."""
+"""Verdicts that leave the exit status at 0."""
+
+NOT_RUN = frozenset({"refused", "undefined"})
+"""Verdicts that leave it there where nobody asked for the kernel set by name."""
 
 
 def judged(audit: Audit) -> Iterator[Judged]:
@@ -61,14 +64,16 @@ def judged(audit: Audit) -> Iterator[Judged]:
             tensor, found = audit.graph.tensors[index], audit.found[index]
             yield Judged(
                 row=_row(audit, operator, tensor, found),
-                verdict=_verdict(audit, tensor, found, explained),
+                verdict=_verdict(audit, operator, tensor, found, explained),
                 output=index in audit.graph.outputs,
             )
 
 
-def _verdict(audit: Audit, tensor: Tensor, found: Found, explained: Collection[int]) -> str:
+def _verdict(audit: Audit, operator: Operator, tensor: Tensor, found: Found, explained: Collection[int]) -> str:
     if audit.refusal:
         return "crashed" if audit.crashed else "refused"
+    if operator.index in audit.undefined:
+        return "undefined"
     return "amplified" if tensor.index in explained else verdict_of(found, tensor)
 
 

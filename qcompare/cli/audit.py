@@ -18,7 +18,7 @@ from rich.progress import Progress
 
 from qcompare.audit.compare import Audit, audit
 from qcompare.audit.load import AuditError, load
-from qcompare.audit.rows import COLUMNS, PASSING, Judged, frame, judged
+from qcompare.audit.rows import COLUMNS, NOT_RUN, PASSING, Judged, frame, judged
 from qcompare.audit.save import save_failing
 from qcompare.audit.sizes import SAMPLES, computed_of, steps, usual_samples
 from qcompare.audit.tally import TOLERANCE
@@ -183,7 +183,7 @@ def _carried_out(request: Request) -> int:
 
 def _passes(request: Request, audits: Sequence[Audit], found: Sequence[Judged]) -> bool:
     """Whether nothing fell short. That a runtime does not run the model is the user's concern where they named it."""
-    passing = PASSING if request.named else PASSING | {"refused"}
+    passing = PASSING if request.named else PASSING | NOT_RUN
     return any(not result.refusal for result in audits) and all(each.verdict in passing for each in found)
 
 

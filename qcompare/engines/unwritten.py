@@ -13,6 +13,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from qcompare.engines.litert import KERNEL_SETS
 
+SHAPES = (np.dtype(np.int32), np.dtype(np.int64))
+"""The dtypes of shapes."""
+
 PATTERNS = (0x55, 0xAA)
 """Bytes that differ in every bit."""
 
@@ -40,7 +43,7 @@ def unwritten(
     constant = constant or {}
     varying = set(activations) - set(constant)
     found = _dependent(model, inputs, kernels, varying, varying)
-    later = set(constant) - _settled(model, kernels, constant)
+    later = set(constant) - _settled(model, kernels, constant) if constant else set()
     if later:
         touched = _dependent(model, inputs, kernels, later, set(activations))
         if not touched - set(constant):
@@ -49,12 +52,17 @@ def unwritten(
 
 
 def _settled(model: bytes, kernels: str, constant: Mapping[int, np.ndarray | None]) -> set[int]:
-    """The constant tensors that hold their value as soon as the runtime has laid out its memory."""
+    """The constant tensors that hold their value as soon as the runtime has laid out its memory.
+
+    Zeros prove nothing, since memory starts so: they count for integers of 32 and 64 bits alone, which are shapes.
+    """
     interpreter = _allocated(model, kernels)
     settled = set()
     for index, value in constant.items():
         held = _read(interpreter, index)
-        if held is not None and value is not None and held.tobytes() == np.ascontiguousarray(value).tobytes():
+        if held is None or value is None or not (value.any() or value.dtype in SHAPES):
+            continue
+        if held.tobytes() == np.ascontiguousarray(value).tobytes():
             settled.add(index)
     return settled
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 import numpy as np
 
 from qcompare.manual.affine import dequantize, quantize
-from qcompare.manual.call import Call, NotCoveredError, Op, Operand, Outputs
+from qcompare.manual.call import Call, NotCoveredError, Op, Operand, Outputs, UndefinedError
 from qcompare.manual.ops import (
     activations,
     add,
@@ -140,9 +140,12 @@ def rule_of(call: Call, kernel_set: str) -> Rule:
     row = RULES.get((call.operator.name, variant))
     if kernel_set == "xnnpack" and row is not None and not op.delegated(call):
         kernel_set = "optimized"
-    rule = None if row is None else row.rule(kernel_set)
+    missing = f"{variant} under {kernel_set} kernels is"
+    if row is None:
+        raise NotCoveredError(call.operator, missing)
+    rule = row.rule(kernel_set)
     if rule is None:
-        raise NotCoveredError(call.operator, f"{variant} under {kernel_set} kernels is")
+        raise UndefinedError(call.operator, missing)
     return rule
 
 

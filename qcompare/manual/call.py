@@ -29,6 +29,10 @@ class NotCoveredError(NotImplementedError):
         self.missing = missing
 
 
+class UndefinedError(NotCoveredError):
+    """What a kernel set is known not to run, or to give no defined numbers of."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Operand:
     """One input of an operator.

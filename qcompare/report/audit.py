@@ -17,6 +17,7 @@ WORDS = {
     "close": "close",
     "local": "local only",
     "uncovered": "not emulated",
+    "undefined": "undefined",
     "unseen": "not seen",
     "refused": "not run",
     "crashed": "not run",

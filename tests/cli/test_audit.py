@@ -9,6 +9,7 @@ import pytest
 from qcompare.audit.one_op import FLOAT32, activation, cases, one_op
 from qcompare.cli import audit
 from qcompare.core.graph import model_of
+from qcompare.core.lstm import OPERATOR
 from qcompare.engines import micro
 from qcompare.engines.runtimes import RUNTIMES
 from qcompare.manual import executor
@@ -247,6 +248,31 @@ def test_a_runtime_that_nobody_asked_for_and_that_refuses_the_model_is_a_remark(
     assert rows.set_index("kernels").loc["micro", "n"].sum() == 0
     assert "not run in micro: TensorFlow Lite Micro refuses the model" in capsys.readouterr().out
     assert run(path, "--kernels", "micro,optimized")[0] == 1
+
+
+def test_numbers_that_a_kernel_leaves_undefined_are_told_and_pass_unless_asked_for(saved, capsys):
+    """TensorFlow Lite Micro reads the int8 weights of a float LSTM as floats."""
+    case = next(case for case in cases() if case.op == OPERATOR)
+    graph = as_floats(case.draw(np.random.default_rng(0)))
+    path = saved(graph)
+    status, rows = run(path, "--kernels", "micro")
+    assert status == 1
+    assert rows.loc[0, "note"].startswith("not emulated: the kernel gives no defined numbers of float32-int8")
+    assert run(path)[0] == 0
+    assert "undefined" in capsys.readouterr().out
+
+
+def as_floats(graph):
+    """An int8 LSTM as one of floats with int8 weights: its biases zero."""
+    tensors = []
+    for tensor in graph.tensors:
+        if tensor.data is None:
+            tensor = replace(tensor, dtype=FLOAT32, grid=None)
+        elif tensor.dtype == np.int32:
+            tensor = replace(tensor, dtype=FLOAT32, grid=None, data=np.zeros(tensor.shape, np.float32))
+        tensors.append(tensor)
+    operators = tuple(replace(operator, intermediates=()) for operator in graph.operators)
+    return replace(graph, tensors=tuple(tensors), operators=operators)
 
 
 def test_a_model_that_no_runtime_runs_does_not_pass(saved, monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 from qcompare.audit.one_op import FLOAT32, activation
 from qcompare.core.graph import model_of
 from qcompare.data.inputs import random_inputs
+from qcompare.engines import unwritten as module
 from qcompare.engines.unwritten import unwritten
 from qcompare.tflite.schema import write
 from tests.audit.models import dense_tanh_mul, flattened, float16_weights, joined
@@ -63,6 +64,21 @@ def test_a_constant_tensor_that_holds_another_value_is_not_taken_for_settled():
             write(model_of(graph)), first_of(graph), "xnnpack", activations=(2, 3), constant={2: value + np.float32(1)}
         )
         assert left == {2}
+
+
+@pytest.mark.parametrize(
+    ("value", "settled"),
+    [
+        (np.zeros((9, 12), np.float32), False),
+        (np.zeros((9, 12), np.int8), False),
+        (np.zeros((9, 12), np.int32), True),
+        (np.ones((9, 12), np.float32), True),
+    ],
+)
+def test_zeros_that_fresh_memory_holds_anyway_are_not_taken_for_written(value, settled, monkeypatch):
+    monkeypatch.setattr(module, "_read", lambda interpreter, index: value.copy())
+    model = write(model_of(float16_weights()))
+    assert module._settled(model, "xnnpack", {2: value}) == ({2} if settled else set())
 
 
 def test_a_tensor_that_depends_on_what_it_held_before():
