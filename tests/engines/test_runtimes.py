@@ -9,8 +9,8 @@ from qcompare.core.graph import model_of
 from qcompare.data.inputs import random_inputs
 from qcompare.engines import micro
 from qcompare.engines.runtimes import RUNTIMES
-from qcompare.manual.arithmetic import KERNEL_SETS
 from qcompare.manual.executor import run as run_by_hand
+from qcompare.manual.rules import KERNEL_SETS
 from qcompare.tflite.schema import write
 from tests.audit.models import dense_tanh_mul, float16_weights
 

@@ -19,7 +19,7 @@ from qcompare.export import convert as export
 from qcompare.export.loop import loop_model
 from qcompare.export.written import WrittenModel, written_model
 from qcompare.manual import executor
-from qcompare.manual.arithmetic import KERNEL_SETS
+from qcompare.manual.rules import KERNEL_SETS
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture, Cell

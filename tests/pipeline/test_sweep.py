@@ -253,7 +253,12 @@ def test_an_interrupt_ends_the_workers_and_keeps_what_is_finished(tmp_path, comp
     what = asked(tmp_path, f"seed=[0,{STOPPED},1]", "workers=2")
     started = []
     start = Child.start
-    monkeypatch.setattr(Child, "start", lambda child: (start(child), started.append(child._process.pid))[0])
+
+    def told(child):
+        start(child)
+        started.append(child._process.pid)
+
+    monkeypatch.setattr(Child, "start", told)
 
     def interrupt():
         wait_until((tmp_path / "computed-1").exists)
@@ -271,7 +276,8 @@ def test_an_interrupt_ends_the_workers_and_keeps_what_is_finished(tmp_path, comp
 
 def test_progress_counts_stages_and_trials(tmp_path):
     what = asked(tmp_path)
-    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, width=120)
     one, other = Task(what, 0), Task(what, 1)
     with sweep.progress(console, {one: 2, other: 5}) as advance:
         advance(one, "data")
@@ -279,5 +285,5 @@ def test_progress_counts_stages_and_trials(tmp_path):
         advance(other, "data")
         advance(one, "")
         advance(other, "")
-    assert "2/2 trials" in console.file.getvalue()
-    assert "100%" in console.file.getvalue()
+    assert "2/2 trials" in shown.getvalue()
+    assert "100%" in shown.getvalue()
