@@ -22,6 +22,8 @@ from qcompare.manual.rules import RULES
 from qcompare.manual.variant import of
 from qcompare.tflite.schema import write
 
+pytestmark = [pytest.mark.slow, pytest.mark.runtime]
+
 LISTED = {
     *("FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
     *("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM", "TANH", "LOGISTIC", "RELU", "RELU6", "SOFTMAX"),

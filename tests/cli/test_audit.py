@@ -18,6 +18,8 @@ from tests import commands
 from tests.audit.models import crashing_softmax, dense_tanh_mul, float16_weights
 from tests.loops import UNITS, counter, recurrent
 
+pytestmark = pytest.mark.runtime
+
 SAMPLES = 8
 VALUES = 9 * SAMPLES
 

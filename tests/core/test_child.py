@@ -15,6 +15,8 @@ import pytest
 from qcompare.core.child import Child, ChildCrashedError, ChildFailedError
 from tests import commands
 
+pytestmark = pytest.mark.slow
+
 
 def double(value):
     return value * 2

@@ -14,6 +14,8 @@ from qcompare.manual.rules import KERNEL_SETS
 from qcompare.tflite.schema import write
 from tests.audit.models import dense_tanh_mul, float16_weights
 
+pytestmark = pytest.mark.runtime
+
 
 def test_there_is_one_for_each_kernel_set_of_the_manual_engine():
     assert tuple(RUNTIMES) == KERNEL_SETS

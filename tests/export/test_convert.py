@@ -19,6 +19,8 @@ from qcompare.training.calibrate import calibrate
 from qcompare.training.learned import TrainedQat
 from qcompare.training.number_format import FORMATS
 
+pytestmark = pytest.mark.slow
+
 STEPS, FEATURES = 3, 2
 
 CELLS: dict[str, tuple[Cell, ...]] = {

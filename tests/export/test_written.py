@@ -35,6 +35,8 @@ from qcompare.training.number_format import INT8, INT16X8
 from qcompare.training.qat import evaluate
 from tests.training.random_networks import Network, fused_network
 
+pytestmark = pytest.mark.runtime
+
 
 @pytest.fixture(scope="module")
 def network() -> Network:

@@ -14,6 +14,8 @@ from qcompare.manual.executor import run
 from qcompare.tflite.schema import read
 from tests.audit.one_op import RUNTIMES, random_inputs, run_litert, run_micro
 
+pytestmark = [pytest.mark.slow, pytest.mark.runtime]
+
 SAMPLES = 16
 
 

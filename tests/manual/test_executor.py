@@ -82,6 +82,7 @@ def test_only_what_is_asked_for_is_kept() -> None:
     assert set(some.tensors) == set(names[1:3])
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_samples() -> None:
     graph = chain(64, 6)
     x = inputs_of(graph, 60_000)

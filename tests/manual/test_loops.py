@@ -22,6 +22,8 @@ from tests.audit.one_op import Builder, run_runtime
 from tests.loops import counter, recurrent, shift_register
 from tests.manual.one_op_models import lstm
 
+pytestmark = [pytest.mark.slow, pytest.mark.runtime]
+
 SAMPLES = 256
 
 

@@ -10,6 +10,8 @@ from qcompare.manual.executor import run
 from tests.audit.one_op import RUNTIMES, difference, random_inputs, run_runtime
 from tests.manual.one_op_models import GENERATORS
 
+pytestmark = pytest.mark.runtime
+
 DTYPES = dict.fromkeys(("UNIDIRECTIONAL_SEQUENCE_LSTM", "ADD ties", "TANH ties", "LOGISTIC ties"), ("int8",))
 CASES = [(name, dtype) for name in GENERATORS for dtype in DTYPES.get(name, ("int8", "int16"))]
 

@@ -10,6 +10,8 @@ from qcompare.manual.executor import run
 from qcompare.manual.rounding import double
 from tests.audit.one_op import RUNTIMES, Builder, difference, random_scale, random_zero_point
 
+pytestmark = pytest.mark.runtime
+
 
 @pytest.mark.parametrize("kernel_set", RUNTIMES)
 @pytest.mark.parametrize("dtype", [np.int8, np.int16])

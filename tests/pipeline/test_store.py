@@ -131,6 +131,7 @@ def test_keys_tell_functions_inputs_and_objects_apart():
     assert stage(1, compute=Multiplier(2).apply).key == stage(1, compute=Multiplier(2).apply).key
 
 
+@pytest.mark.slow
 def test_a_crash_in_the_other_process_takes_one_result_and_is_tried_again(tmp_path):
     with Child() as child:
         store = Store(root=tmp_path, child=child)
@@ -215,6 +216,7 @@ def process(root, log, count=10):
     return subprocess.Popen([sys.executable, "-c", WORK, root, log, str(count)], env=commands.environment())
 
 
+@pytest.mark.slow
 def test_processes_at_once_neither_repeat_nor_disturb_each_other(tmp_path):
     root, log = tmp_path / "store", tmp_path / "log"
     working = [process(root, log) for _ in range(3)]
@@ -223,6 +225,7 @@ def test_processes_at_once_neither_repeat_nor_disturb_each_other(tmp_path):
     assert not [name for name in files(root) if ".partial" in name]
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_what_the_next_one_turns_into_the_same_files(tmp_path):
     (tmp_path / "log").touch()
     undisturbed = tmp_path / "undisturbed"

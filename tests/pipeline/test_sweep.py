@@ -31,6 +31,8 @@ from qcompare.report import csv
 from tests.core.test_child import wait_until
 from tests.requests import request
 
+pytestmark = pytest.mark.slow
+
 STOPPED = 13
 """The seed whose trial does not end."""
 

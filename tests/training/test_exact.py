@@ -32,6 +32,8 @@ from qcompare.training.learned import TrainedQat
 from qcompare.training.lstm_kernels import lstm_kernels
 from tests.training.random_networks import Network, fused_network
 
+pytestmark = pytest.mark.runtime
+
 
 def hidden_of(architecture: Architecture, seen: dict[Tap, tf.Tensor]) -> list[tf.Tensor]:
     """h of every step of every fused LSTM, [batch, steps, units]."""

@@ -18,6 +18,8 @@ from qcompare.training.learned import TrainedQat, learned_scales
 from qcompare.training.number_format import INT8
 from qcompare.training.scales import SMALLEST_RANGE
 
+pytestmark = pytest.mark.slow
+
 FINE_TUNING: dict[str, Any] = {"epochs": 1, "batch_size": 16, "learning_rate": 0.001, "seed": 0}
 ALIGNED: dict[str, Any] = {
     "simulate": "fake_quant",
