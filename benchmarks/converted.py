@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -44,7 +45,8 @@ def unrolled_rnn(
     def model(x: tf.Tensor) -> tf.Tensor:
         xs = tf.unstack(tf.reshape(x, [steps, 1, features]))
         for w, u, b in cells:
-            h, hs = tf.zeros([1, units]), []
+            hs: list[Any] = []
+            h = tf.zeros([1, units])
             for x_t in xs:
                 h = tf.tanh(tf.matmul(x_t, w) + b + tf.matmul(h, u)) if hs else tf.tanh(tf.matmul(x_t, w) + b)
                 hs.append(h)
@@ -68,7 +70,8 @@ def unrolled_lstm(
     def model(x: tf.Tensor) -> tf.Tensor:
         xs = tf.unstack(tf.reshape(x, [steps, 1, features]))
         for w, u, b in cells:
-            h, c, hs = tf.zeros([1, units]), tf.zeros([1, units]), []
+            hs: list[Any] = []
+            h, c = tf.zeros([1, units]), tf.zeros([1, units])
             for x_t in xs:
                 z = tf.matmul(x_t, w) + b
                 z = z + tf.matmul(h, u) if hs else z

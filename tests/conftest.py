@@ -30,6 +30,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--exact-steps", default="4", help="lengths of their sequences, such as 8,28,64")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of what the real command line left train and run every interpreter, whichever of them asks first."""
+    for item in items:
+        if "runs" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.runtime)
+
+
 @pytest.fixture
 def exact_seeds(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--exact-seeds"))

@@ -115,7 +115,8 @@ def shift_register(steps: int, copied: bool) -> Model:
     """int8: t0, t1 [1, 24] -> both after steps of (a, b) -> (a + b, a), by a RESHAPE of a in between if copied."""
 
     def carried_on(build: Builder) -> tuple[int, int, int]:
-        return (build.activation((), np.int32), *(build.activation((1, 24), np.int8, 0.02, 1) for _ in range(2)))
+        count = build.activation((), np.int32)
+        return count, build.activation((1, 24), np.int8, 0.02, 1), build.activation((1, 24), np.int8, 0.02, 1)
 
     add = {"fused_activation_function": "NONE", "pot_scale_int16": False}
     build = Builder()

@@ -1,6 +1,7 @@
 """Rows of errors.csv made by hand."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -21,7 +22,7 @@ def row(
     b: str = "interpreter:reference",
     route: str = "qat",
     tap: Tap = OUTPUT,
-    **figures: int | float | None,
+    **figures: Any,
 ) -> ErrorsRow:
     """b against a on a route, in a seed; without figures where none are given."""
     first, second = EngineId.parse(a), EngineId.parse(b)

@@ -8,6 +8,8 @@ import pytest
 from tests import commands
 from tests.runs import FILE, TINY, data_file
 
+pytestmark = [pytest.mark.slow, pytest.mark.runtime]
+
 ROUTE = """
 from dataclasses import dataclass
 

@@ -5,6 +5,8 @@ import pytest
 from tests import commands
 from tests.runs import FILE, TINY, data_file
 
+pytestmark = [pytest.mark.slow, pytest.mark.runtime]
+
 MAIN_JOB = ("model=lstm", "quant=int8", *TINY, *FILE, "seed=0", "workers=1")
 
 

@@ -46,7 +46,7 @@ def offences(source):
                 if any(map(is_name, texts(case.pattern))):
                     yield case.pattern.lineno, "compares"
         if isinstance(node, ast.JoinedStr):
-            parts = [part.value for part in node.values if isinstance(part, ast.Constant)]
+            parts = [str(part.value) for part in node.values if isinstance(part, ast.Constant)]
             if any(part.startswith(tuple(f"{name}:" for name in ENGINES)) for part in parts):
                 yield node.lineno, "prefixes"
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and any(map(is_name, texts(node))):

@@ -87,3 +87,11 @@ def test_the_readme_of_outputs_names_files_that_are_defined():
     names = re.findall(r"^ {8}(\S+\.(?:csv|yaml|json)) ", layout, re.MULTILINE)
     assert len(names) == 8
     assert all(f"`{name}`" in defined or f"## {name}" in defined for name in names)
+
+
+def test_the_hooks_before_a_commit_are_those_of_the_tests_script():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    script = (ROOT / "run_tests.sh").read_text()
+    assert {hook["id"] for hook in hooks} == {"ruff", "ruff-format", "mypy"}
+    for hook in hooks:
+        assert " ".join(hook["entry"].replace(" --force-exclude", "").split()) in script

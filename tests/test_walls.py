@@ -157,6 +157,7 @@ def test_plots_and_tables_compute_no_statistics(module):
     assert not {name.split(".")[0] for name in outside} & {"scipy", "statistics", "sklearn"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

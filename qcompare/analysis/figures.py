@@ -152,7 +152,8 @@ def ulp_distance(a: np.ndarray | np.float32, b: np.ndarray | np.float32) -> np.n
 
     Raises TypeError for another dtype, which would have to be rounded first, and ValueError for NaN.
     """
-    return np.abs(_float32_ordinal(a) - _float32_ordinal(b))
+    steps: np.ndarray = np.abs(_float32_ordinal(a) - _float32_ordinal(b))
+    return steps
 
 
 def _check(a: np.ndarray, b: np.ndarray, grid: Grid | None) -> None:

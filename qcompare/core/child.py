@@ -99,9 +99,10 @@ class Child:
     def _receive(self) -> tuple[str, Any]:
         assert self._connection is not None
         try:
-            return self._connection.recv()
+            answer: tuple[str, Any] = self._connection.recv()
         except (EOFError, ConnectionError) as error:
             raise ChildCrashedError(self._cause_of_death()) from error
+        return answer
 
     def kill(self) -> None:
         """End the process at once, whatever it does; a call in another thread then raises ChildCrashedError."""

@@ -78,7 +78,8 @@ class Grid:
             steps = steps.astype(np.float64)
             whole = np.trunc(steps)
             nearest = whole + np.copysign(np.abs(steps - whole) >= 0.5, steps)
-        return np.clip(nearest + zero_point, self.smallest, self.largest).astype(self.dtype)
+        integers: np.ndarray = np.clip(nearest + zero_point, self.smallest, self.largest).astype(self.dtype)
+        return integers
 
     def dequantize(self, q: np.ndarray, rank: int = 1) -> np.ndarray:
         """(15) Integers [..., *shape of the tensor] as real numbers, float64.
@@ -87,7 +88,8 @@ class Grid:
         rank: of the tensor, for a grid per channel.
         """
         scale, zero_point = self.channels(rank)
-        return (q.astype(np.int64) - zero_point) * scale.astype(np.float64)
+        reals: np.ndarray = (q.astype(np.int64) - zero_point) * scale.astype(np.float64)
+        return reals
 
     def _require_single(self) -> None:
         if self.per_channel:

@@ -35,4 +35,5 @@ def matmul(x: np.ndarray, y: np.ndarray, x_zero_point: int = 0, y_zero_point: in
     """`(x - x_zero_point) @ (y - y_zero_point)` of integer arrays, exact, as int64."""
     float_ = float_for(x.shape[-1], largest(x, x_zero_point), largest(y, y_zero_point))
     left, right = (a.astype(float_) - float_(z) for a, z in ((x, x_zero_point), (y, y_zero_point)))
-    return (left @ right).astype(np.int64)
+    product: np.ndarray = (left @ right).astype(np.int64)
+    return product

@@ -28,7 +28,8 @@ def constant(raw32: int) -> int:
 
 def high_mul(a: np.ndarray | int, b: np.ndarray | int) -> np.ndarray:
     """(30) a * b / 2^15, halves up, saturated: `SaturatingRoundingDoublingHighMul` on int16."""
-    return np.minimum((np.asarray(a, np.int64) * b + (1 << 14)) >> 15, ONE)
+    product: np.ndarray = np.minimum((np.asarray(a, np.int64) * b + (1 << 14)) >> 15, ONE)
+    return product
 
 
 def saturating_shift(x: np.ndarray, exponent: int) -> np.ndarray:

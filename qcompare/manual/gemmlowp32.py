@@ -30,7 +30,8 @@ def multiply_power_of_two(x: np.ndarray, exponent: int) -> np.ndarray:
     """(42) x * 2^exponent, saturated to int32: gemmlowp `SaturatingRoundingMultiplyByPOT`."""
     if exponent < 0:
         return rdbp(x, -exponent)
-    return np.clip(np.asarray(x, np.int64) << exponent, -(1 << 31), (1 << 31) - 1)
+    shifted: np.ndarray = np.clip(np.asarray(x, np.int64) << exponent, -(1 << 31), (1 << 31) - 1)
+    return shifted
 
 
 def exp_on_negative_values(x: np.ndarray, integer_bits: int) -> np.ndarray:
@@ -107,4 +108,5 @@ def tanh(x: np.ndarray, integer_bits: int) -> np.ndarray:
     x = np.asarray(x, np.int64)
     e = exp_on_negative_values(-np.abs(x), integer_bits + 1)
     result = multiply_power_of_two(reciprocal_of_one_plus(e) - (1 << 29), 2)
-    return np.sign(x) * result
+    signed: np.ndarray = np.sign(x) * result
+    return signed

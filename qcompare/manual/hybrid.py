@@ -28,7 +28,8 @@ def symmetric(x: np.ndarray) -> np.ndarray:
     largest = np.abs(x).max(axis=-1, keepdims=True)
     largest = np.where(largest == 0, np.float32(1), largest)
     q = np.clip(_nearest(x * (np.float32(127) / largest)), -127, 127)
-    return q * (largest / np.float32(127))
+    reals: np.ndarray = q * (largest / np.float32(127))
+    return reals
 
 
 def asymmetric(x: np.ndarray) -> np.ndarray:
@@ -55,7 +56,8 @@ def asymmetric_even(x: np.ndarray) -> np.ndarray:
     zero_point = np.where((low - 128) + (high + 127) > 0, -128 - low, 127 - high)
     zero_point = np.rint(np.clip(zero_point, -128, 127))
     q = np.clip(np.rint(x * inverse) + zero_point, -128, 127)
-    return (q - zero_point) * (np.float32(1) / inverse)
+    reals: np.ndarray = (q - zero_point) * (np.float32(1) / inverse)
+    return reals
 
 
 def by_options(call: Call) -> OnGrids:

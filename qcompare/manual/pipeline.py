@@ -63,7 +63,8 @@ class Clamp:
     dtype: np.dtype
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        return np.clip(x, self.low, self.high).astype(self.dtype)
+        clamped: np.ndarray = np.clip(x, self.low, self.high).astype(self.dtype)
+        return clamped
 
 
 Ending = tuple[AddZeroPoint, Clamp]

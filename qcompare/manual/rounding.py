@@ -20,25 +20,29 @@ def round_half_away(x: np.ndarray | np.floating) -> np.ndarray:
     """(1) To the nearest integer, halves away from zero; floating in, floating out: C's `std::round`."""
     x = np.asarray(x)
     whole = np.trunc(x)
-    return whole + np.copysign((np.abs(x - whole) >= 0.5).astype(x.dtype), x)
+    rounded: np.ndarray = whole + np.copysign((np.abs(x - whole) >= 0.5).astype(x.dtype), x)
+    return rounded
 
 
 def round_half_up(x: np.ndarray) -> np.ndarray:
     """(2) To the nearest integer, halves towards plus infinity; floating in, floating out."""
     x = np.asarray(x)
     whole = np.floor(x)
-    return whole + (x - whole >= 0.5).astype(x.dtype)
+    rounded: np.ndarray = whole + (x - whole >= 0.5).astype(x.dtype)
+    return rounded
 
 
 def round_half_even(x: np.ndarray) -> np.ndarray:
     """(3) To the nearest integer, halves to the even one; floating in, floating out: C's `lrint`."""
-    return np.rint(x)
+    rounded: np.ndarray = np.rint(x)
+    return rounded
 
 
 def saturate(x: np.ndarray, dtype: np.dtype | type) -> np.ndarray:
     """(4) Clamped to the range of an integer dtype, and of that dtype."""
     limits = np.iinfo(dtype)
-    return np.clip(x, limits.min, limits.max).astype(dtype)
+    clamped: np.ndarray = np.clip(x, limits.min, limits.max).astype(dtype)
+    return clamped
 
 
 def wrap32(x: np.ndarray) -> np.ndarray:
@@ -48,7 +52,8 @@ def wrap32(x: np.ndarray) -> np.ndarray:
 
 def saturate16(x: np.ndarray) -> np.ndarray:
     """Clamped to the range of int16, in the dtype that it has."""
-    return np.clip(x, -(1 << 15), (1 << 15) - 1)
+    clamped: np.ndarray = np.clip(x, -(1 << 15), (1 << 15) - 1)
+    return clamped
 
 
 def wrap16(x: np.ndarray) -> np.ndarray:
@@ -74,7 +79,8 @@ def srdhm(a: np.ndarray, b: Integers) -> np.ndarray:
 
     gemmlowp adds a nudge that depends on the sign and divides with truncation: the floor of (a*b + 2^30) / 2^31.
     """
-    return np.minimum((np.asarray(a, np.int64) * b + (1 << 30)) >> 31, (1 << 31) - 1)
+    product: np.ndarray = np.minimum((np.asarray(a, np.int64) * b + (1 << 30)) >> 31, (1 << 31) - 1)
+    return product
 
 
 def rdbp(x: np.ndarray, exponent: Integers) -> np.ndarray:
@@ -97,13 +103,14 @@ def shift_half_up(x: np.ndarray, exponent: Integers) -> np.ndarray:
     x = np.asarray(x)
     if not np.any(exponent):
         return x
-    y = x + _half(x.dtype, exponent)
+    y: np.ndarray = x + _half(x.dtype, exponent)
     y >>= exponent
     return y
 
 
 def _half(dtype: np.dtype, exponent: Integers) -> np.ndarray:
-    return (np.ones(1, dtype)[0] << np.asarray(exponent, dtype)) >> 1
+    half: np.ndarray = (np.ones(1, dtype)[0] << np.asarray(exponent, dtype)) >> 1
+    return half
 
 
 def multiply_double(x: np.ndarray, m: Integers, s: Integers) -> np.ndarray:

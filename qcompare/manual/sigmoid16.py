@@ -22,7 +22,7 @@ def _samples() -> np.ndarray:
 
     i = np.arange(256)
     error = sigmoid(i + 0.5) - (sigmoid(i) + sigmoid(i + 1)) / 2
-    samples = np.floor(sigmoid(i) + error / 2 + 0.5).astype(np.int64)
+    samples: np.ndarray = np.floor(sigmoid(i) + error / 2 + 0.5).astype(np.int64)
     samples[255] = 65535
     return samples
 

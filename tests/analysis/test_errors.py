@@ -92,9 +92,9 @@ def test_a_row_for_each_comparison_and_tap_in_their_order():
 
 @pytest.mark.parametrize(("a", "b"), [(BY_HAND, DEVICE), (PLAIN, DEVICE), (TRAINED, DEVICE), (TRAINED, BY_HAND)])
 def test_the_figures_are_those_of_b_against_a_on_the_model_s_grid(a, b):
-    values = [TRACES[side].values[OUTPUT] for side in (a, b)]
-    assert figures_of(a, b) == compare(*values, GRID, classification=True)
-    assert figures_of(a, b) != compare(*reversed(values), GRID, classification=True)
+    of_a, of_b = (TRACES[side].values[OUTPUT] for side in (a, b))
+    assert figures_of(a, b) == compare(of_a, of_b, GRID, classification=True)
+    assert figures_of(a, b) != compare(of_b, of_a, GRID, classification=True)
 
 
 def test_integers_are_counted_by_hand():
@@ -155,7 +155,7 @@ def test_a_side_without_values_leaves_the_row_without_figures(missing, how):
     assert frame.loc[0, list(FIGURES)].isna().all()
     assert frame["n"].tolist()[1] == 6
     keys = ["configuration", "seed", "route_a", "engine_a", "route_b", "engine_b", "tap"]
-    assert frame.loc[0, keys].tolist() == ["lstm-int8", 4, "", "labels", "trained", "micro", "output"]
+    assert frame[keys].iloc[0].tolist() == ["lstm-int8", 4, "", "labels", "trained", "micro", "output"]
     assert frame["step"].isna().all()
 
 

@@ -217,12 +217,12 @@ def test_cosine_is_over_the_outputs_of_all_samples_at_once():
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("side", [0, 1])
 def test_what_is_not_finite_is_counted_and_left_out(bad, side):
-    outputs = [to_reals(SOME, GRID).astype(np.float32), SOME.copy()]
+    outputs: list[np.ndarray] = [to_reals(SOME, GRID).astype(np.float32), SOME.copy()]
     if side:
         outputs.reverse()
     clean = compare(outputs[0][1:], outputs[1][1:], GRID, classification=True)
     outputs[side][0, :] = bad
-    figures = compare(*outputs, GRID, classification=True)
+    figures = compare(outputs[0], outputs[1], GRID, classification=True)
     assert figures.n == 110
     assert asdict(figures) == asdict(clean) | {"non_finite": 10}
 

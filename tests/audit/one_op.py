@@ -164,11 +164,11 @@ def difference(graph: Graph, inputs: Mapping[int, np.ndarray], kernel_set: str, 
     """The manual engine against a runtime, over the graph's outputs."""
     expected = run_runtime(graph, inputs, kernel_set)
     trace = run(model_of(graph), inputs, arithmetic or kernel_set)
-    values = unequal = largest = 0
+    values, unequal, largest = 0, 0, 0
     for index in graph.outputs:
         want, got = expected[index], trace.tensors[graph.tensors[index].name].reshape(expected[index].shape)
         # Floats count by their bits.
         want, got = (x.view(np.int32) if x.dtype == np.float32 else x for x in (want, got))
         gap = np.abs(got.astype(np.int64) - want.astype(np.int64))
-        values, unequal, largest = values + gap.size, unequal + np.count_nonzero(gap), max(largest, int(gap.max()))
-    return Difference(values, int(unequal), largest)
+        values, unequal, largest = values + gap.size, unequal + int(np.count_nonzero(gap)), max(largest, int(gap.max()))
+    return Difference(values, unequal, largest)

@@ -15,6 +15,8 @@ from qcompare.engines.runtimes import RUNTIMES, LiteRT
 from qcompare.tflite import schema
 from tests.audit.models import dense_tanh_mul
 
+pytestmark = pytest.mark.runtime
+
 SAMPLES = 8
 VALUES = 9 * SAMPLES
 

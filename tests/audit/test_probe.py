@@ -18,8 +18,11 @@ from qcompare.engines import litert as interpreter
 from qcompare.engines.runtimes import RUNTIMES
 from qcompare.manual import arithmetic
 from qcompare.manual.rule import Precision, Rounding
+from qcompare.manual.rules import RULES
 from qcompare.manual.variant import of
 from qcompare.tflite.schema import write
+
+pytestmark = [pytest.mark.slow, pytest.mark.runtime]
 
 LISTED = {
     *("FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
@@ -87,7 +90,7 @@ def test_specimens_are_always_the_same():
 
 def test_a_table_that_names_a_wrong_rule_is_found_out(monkeypatch):
     key = ("MUL", of("int8"))
-    rules = dict(arithmetic.RULES)
+    rules = dict(RULES)
     rules[key] = replace(rules[key], reference=Rounding.RNE32.by(Precision.FLOAT32))
     monkeypatch.setattr(arithmetic, "RULES", MappingProxyType(rules))
     outcome = examined(case_of("MUL"), "reference")
@@ -117,7 +120,7 @@ def test_the_smallest_counterexample_when_no_rule_fits(monkeypatch):
         tensor = graph.tensors[index]
         sample[index] = np.full((1, *tensor.shape), tensor.zero_point, tensor.dtype)
         for at, value in example.inputs[tensor.name]:
-            sample[index].reshape(-1)[at] = value
+            sample[index].reshape(-1)[int(at)] = value
     seen = interpreter.run(write(model_of(graph)), sample, "reference").result.reshape(-1)
     assert seen[example.element] == example.runtime
     assert f"{example.output}[{example.element}] = {example.runtime}" in complaint(outcome)

@@ -12,12 +12,14 @@ from qcompare.core.graph import model_of
 from qcompare.core.lstm import OPERATOR
 from qcompare.engines import micro
 from qcompare.engines.runtimes import RUNTIMES
-from qcompare.manual import executor
+from qcompare.manual import arithmetic, executor
 from qcompare.manual.call import NotCoveredError
 from qcompare.tflite import schema
 from tests import commands
 from tests.audit.models import crashing_softmax, dense_tanh_mul, flattened, float16_weights, tanh_by_integers
 from tests.loops import UNITS, counter, recurrent
+
+pytestmark = pytest.mark.runtime
 
 SAMPLES = 8
 VALUES = 9 * SAMPLES
@@ -55,7 +57,7 @@ def refused(capsys, *arguments):
 @pytest.fixture
 def off_by_one(monkeypatch):
     """The manual engine gives one TANH value of each sample one too many."""
-    right = executor.compute
+    right = arithmetic.compute
 
     def wrong(call, arithmetic):
         results = right(call, arithmetic)
@@ -159,7 +161,7 @@ def test_an_operator_that_differs_is_saved_and_differs_alone_too(saved, off_by_o
 
 
 def test_after_an_unknown_operator_the_rest_is_compared_locally(saved, monkeypatch):
-    monkeypatch.setattr(executor, "compute", uncovering(executor.compute))
+    monkeypatch.setattr(executor, "compute", uncovering(arithmetic.compute))
     status, rows = run(saved(dense_tanh_mul()), "--kernels", "reference")
     assert status == 1
     rows = rows.set_index("op")
@@ -195,7 +197,7 @@ def test_floats_are_compared_within_the_tolerance(saved, monkeypatch):
     assert status == 0
     assert rows.loc[0, "local_mismatches"] == 0
     assert pd.isna(rows.loc[0, "local_max_lsb"])
-    right = executor.compute
+    right = arithmetic.compute
     monkeypatch.setattr(executor, "compute", lambda call, arithmetic: tuple(y * 1.001 for y in right(call, arithmetic)))
     status, rows = run(saved(graph), "--kernels", "reference")
     assert status == 1

@@ -159,6 +159,7 @@ def test_a_data_file_that_cannot_be_used(here, capfd):
     assert contents(here) == ["mine.npz"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

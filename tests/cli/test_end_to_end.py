@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import signal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -259,7 +260,7 @@ def test_the_summary_is_that_of_the_rows(runs, trained):
         same = by_key[tuple(row[name] for name in key)]
         values = np.array([float(value) for value in same[row["metric"]] if value != ""])
         assert int(row["n"]) == len(values)
-        expected = {"mean": np.mean, "median": np.median, "min": np.min, "max": np.max}
+        expected: dict[str, Any] = {"mean": np.mean, "median": np.median, "min": np.min, "max": np.max}
         for name, compute in expected.items():
             assert row[name] == "" if not len(values) else float(row[name]) == pytest.approx(compute(values))
         if len(values) > 1:

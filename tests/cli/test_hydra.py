@@ -10,6 +10,8 @@ import yaml
 
 from tests import commands
 
+pytestmark = pytest.mark.slow
+
 MINE = {
     "train/mine.yaml": "epochs: 3\nbatch_size: 16\nlearning_rate: 0.01\n",
     "model/wide.yaml": "name: dense\nunits: [64, 32]\nactivation: relu\n",

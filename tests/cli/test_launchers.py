@@ -1,8 +1,12 @@
 """A multirun by launchers other than the program's own: what they leave is what its own leaves."""
 
+import pytest
+
 from tests import commands
 from tests.cli.test_end_to_end import csv
 from tests.runs import TINY
+
+pytestmark = [pytest.mark.slow, pytest.mark.runtime]
 
 TRAINED = (*TINY, "seed=0", "train.epochs=1", "data.test_samples=20")
 

@@ -2,9 +2,13 @@
 
 import json
 
+import pytest
+
 from qcompare.cli.probe import PACKAGES
 from qcompare.engines.runtimes import RUNTIMES
 from tests import commands
+
+pytestmark = [pytest.mark.slow, pytest.mark.runtime]
 
 
 def test_the_command_line(tmp_path):

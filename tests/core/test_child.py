@@ -15,6 +15,8 @@ import pytest
 from qcompare.core.child import Child, ChildCrashedError, ChildFailedError
 from tests import commands
 
+pytestmark = pytest.mark.slow
+
 
 def double(value):
     return value * 2
@@ -166,7 +168,7 @@ def test_a_child_that_died_between_calls_is_started_again(child):
 
 
 def test_notify_receives_what_the_function_sends_in_order(child):
-    received = []
+    received: list[object] = []
     assert child.call(count, 3, notify=received.append) == "done"
     assert received == [0, 1, 2]
     with pytest.raises(ChildCrashedError):

@@ -89,7 +89,7 @@ def test_a_field_of_a_type_that_has_no_dtype_is_refused():
         numbers: list = field(default_factory=list)
 
     with pytest.raises(KeyError, match="list"):
-        _ = Table(file="odd.csv", row=Odd, rows=iter).dtypes
+        _ = Table(file="odd.csv", row=Odd, rows=lambda source: ()).dtypes
 
 
 def test_the_key_of_a_row_names_both_sides_and_the_tap():

@@ -71,6 +71,7 @@ def test_real_numbers_are_quantized_half_away_and_saturate(saved):
     assert read_inputs(path, graph)[0].dtype == np.int8
 
 
+@pytest.mark.runtime
 @pytest.mark.parametrize("dtype", [INT8, INT16])
 @pytest.mark.parametrize("given", [np.float32, np.float64])
 def test_real_numbers_become_what_the_quantize_kernel_makes_of_them(saved, dtype, given):

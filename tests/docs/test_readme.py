@@ -24,6 +24,7 @@ MODEL = "outputs/lstm-int8/seed=0/qat.tflite"
 LARGEST_PICTURE = 150_000
 
 
+@pytest.mark.runtime
 def test_the_lines_of_python_run_the_manual_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,8 @@ from qcompare.manual import executor
 from qcompare.tflite.schema import read, write
 from tests.tflite.graphs import network
 
+pytestmark = pytest.mark.runtime
+
 MODEL = write(model_of(network()))
 X = np.random.default_rng(0).integers(-128, 128, (9, 4)).astype(np.int8)
 

@@ -14,6 +14,8 @@ from qcompare.manual.executor import run as run_by_hand
 from qcompare.tflite.schema import write
 from tests.audit.models import dense_tanh_mul
 
+pytestmark = pytest.mark.runtime
+
 
 def test_every_tensor_equals_the_manual_engines():
     graph = dense_tanh_mul()

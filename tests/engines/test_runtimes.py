@@ -9,10 +9,12 @@ from qcompare.core.graph import model_of
 from qcompare.data.inputs import random_inputs
 from qcompare.engines import micro
 from qcompare.engines.runtimes import RUNTIMES
-from qcompare.manual.arithmetic import KERNEL_SETS
 from qcompare.manual.executor import run as run_by_hand
+from qcompare.manual.rules import KERNEL_SETS
 from qcompare.tflite.schema import write
 from tests.audit.models import dense_tanh_mul, float16_weights
+
+pytestmark = pytest.mark.runtime
 
 
 def test_there_is_one_for_each_kernel_set_of_the_manual_engine():

@@ -11,6 +11,8 @@ from qcompare.engines.unwritten import unwritten
 from qcompare.tflite.schema import write
 from tests.audit.models import dense_tanh_mul, flattened, float16_weights, joined
 
+pytestmark = pytest.mark.runtime
+
 
 def first_of(graph):
     return {index: array[0] for index, array in random_inputs(graph, 1, 0).items()}

@@ -11,7 +11,7 @@ from qcompare.core.child import Child
 from qcompare.export import convert as export
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
-from qcompare.models.network import Architecture
+from qcompare.models.network import Architecture, Cell
 from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.tflite import schema
 from qcompare.tflite.converter import convert_traced
@@ -19,9 +19,11 @@ from qcompare.training.calibrate import calibrate
 from qcompare.training.learned import TrainedQat
 from qcompare.training.number_format import FORMATS
 
+pytestmark = pytest.mark.slow
+
 STEPS, FEATURES = 3, 2
 
-CELLS = {
+CELLS: dict[str, tuple[Cell, ...]] = {
     "dense": (),
     "simple_rnn": (SimpleRNNCell(units=4, activation="tanh"),),
     "lmu": (LMUCell(units=4, order=3, theta=3.0, activation="tanh"),),

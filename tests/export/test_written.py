@@ -19,7 +19,7 @@ from qcompare.export import convert as export
 from qcompare.export.loop import loop_model
 from qcompare.export.written import WrittenModel, written_model
 from qcompare.manual import executor
-from qcompare.manual.arithmetic import KERNEL_SETS
+from qcompare.manual.rules import KERNEL_SETS
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture, Cell
@@ -34,6 +34,8 @@ from qcompare.training.learned import TrainedQat, learned_scales
 from qcompare.training.number_format import INT8, INT16X8
 from qcompare.training.qat import evaluate
 from tests.training.random_networks import Network, fused_network
+
+pytestmark = pytest.mark.runtime
 
 
 @pytest.fixture(scope="module")

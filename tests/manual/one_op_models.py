@@ -36,7 +36,7 @@ def fully_connected(rng: np.random.Generator, dtype: Any) -> Graph:
     scale = np.array([random_scale(rng, 1e-3, 1e-2) for _ in range(units if rng.random() < 0.5 else 1)], np.float32)
     w = build.constant(weights, scale)
     product = np.float32(build.tensors[x].scale) * scale
-    b, bias_dtype = -1, np.dtype(np.int32 if dtype == np.int8 else rng.choice([np.int32, np.int64]))
+    b, bias_dtype = -1, np.dtype(np.int32 if dtype == np.int8 else rng.choice(["int32", "int64"]))
     if rng.random() < 0.7:
         b = build.constant(rng.integers(-20000, 20000, units).astype(bias_dtype), product)
     deviation = float(product.mean()) * np.sqrt(features) * np.iinfo(dtype).max * 60
@@ -60,11 +60,11 @@ def fully_connected(rng: np.random.Generator, dtype: Any) -> Graph:
 def fully_connected_ties(rng: np.random.Generator, dtype: Any) -> Graph:
     """Weights of zero, so that the bias is the accumulator: many of them such that the rounding rules disagree."""
     build, limits = Builder(), np.iinfo(dtype)
-    bias_dtype = np.dtype(np.int32 if dtype == np.int8 else rng.choice([np.int32, np.int64]))
+    bias_dtype = np.dtype(np.int32 if dtype == np.int8 else rng.choice(["int32", "int64"]))
     x_scale, y_scale = np.float32(random_scale(rng)), np.float32(random_scale(rng))
     w_scale = np.float32(float(y_scale) / float(x_scale) * np.exp(rng.uniform(np.log(2e-4), np.log(0.05))))
     real = float(x_scale) * float(w_scale) / float(y_scale)
-    sums = np.unique(rng.integers(-limits.max / real, limits.max / real, 20000))
+    sums = np.unique(rng.integers(int(-limits.max / real), int(limits.max / real), 20000))
     results = [rule(sums, np.asarray(real)) for rule in (double, up, f64, rne32)]
     disagree = sums[np.any([result != results[0] for result in results[1:]], axis=0)]
     sums = np.concatenate([rng.permutation(disagree)[:300], rng.choice(sums, 50)])

@@ -62,7 +62,7 @@ def test_fully_connected(dtype: type) -> None:
         graph = fully_connected(rng, dtype)
         x = random_inputs(rng, graph, 2)
         source, weights, *rest = (graph.tensors[i] for i in graph.operators[0].inputs if i >= 0)
-        scales = np.broadcast_to(weights.grid.scale, len(weights.data))  # type: ignore[union-attr, arg-type]
+        scales = np.broadcast_to(weights.grid.scale, len(weights.data))
         result = run(model_of(graph), x, "dequantized").result.reshape(-1, len(scales))
         for row, y in zip(x[source.index].reshape(-1, source.shape[-1]), result, strict=True):
             for unit, scale in enumerate(scales):
@@ -70,12 +70,12 @@ def test_fully_connected(dtype: type) -> None:
                     (
                         real(p, source) * int(w) * Fraction(float(scale))
                         for p, w in zip(row, weights.data[unit], strict=True)
-                    ),  # type: ignore[index]
+                    ),
                     Fraction(0),
                 )
                 if rest:
-                    bias = rest[0].grid.scale  # type: ignore[union-attr]
-                    total += int(rest[0].data[unit]) * Fraction(float(np.broadcast_to(bias, len(scales))[unit]))  # type: ignore[index]
+                    bias = rest[0].grid.scale
+                    total += int(rest[0].data[unit]) * Fraction(float(np.broadcast_to(bias, len(scales))[unit]))
                 assert y[unit] == stored(total, graph)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,25 +14,35 @@ from qcompare.manual.executor import run
 from qcompare.tflite.schema import read
 from tests.audit.one_op import RUNTIMES, random_inputs, run_litert, run_micro
 
+pytestmark = [pytest.mark.slow, pytest.mark.runtime]
+
 SAMPLES = 16
+
+
+def dense(activation: str, quantization: str) -> bytes:
+    model, shape = converted.dense(1, activations=activation)
+    return converted.convert(model, shape, quantization, 1)
+
+
+def unrolled(build: Callable[..., Any], steps: int, layers: int, quantization: str) -> bytes:
+    model, shape = build(2, steps, layers)
+    return converted.convert(model, shape, quantization, 2)
+
+
 MODELS: dict[str, Callable[[], bytes]] = {
     **{
-        f"dense-{activation}-{quantization}": lambda a=activation, q=quantization: converted.convert(
-            *converted.dense(1, activations=a), q, 1
-        )
+        f"dense-{activation}-{quantization}": partial(dense, activation, quantization)
         for activation in ("relu", "relu6", "tanh", "sigmoid")
         for quantization in converted.QUANTIZATIONS
     },
     **{
-        f"{name}-{steps}-{layers}-{quantization}": lambda b=build, t=steps, n=layers, q=quantization: converted.convert(
-            *b(2, t, n), q, 2
-        )
+        f"{name}-{steps}-{layers}-{quantization}": partial(unrolled, build, steps, layers, quantization)
         for name, build in {"rnn": converted.unrolled_rnn, "lstm": converted.unrolled_lstm}.items()
         for steps, layers in ((1, 1), (5, 2))
         for quantization in converted.QUANTIZATIONS
     },
     **{
-        f"fused-{steps}-{layers}": lambda t=steps, n=layers: converted.fused_lstm(3, t, n)
+        f"fused-{steps}-{layers}": partial(converted.fused_lstm, 3, steps, layers)
         for steps, layers in ((1, 1), (5, 2), (28, 1))
     },
 }

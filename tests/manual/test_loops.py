@@ -22,6 +22,8 @@ from tests.audit.one_op import Builder, run_runtime
 from tests.loops import counter, recurrent, shift_register
 from tests.manual.one_op_models import lstm
 
+pytestmark = [pytest.mark.slow, pytest.mark.runtime]
+
 SAMPLES = 256
 
 
@@ -211,7 +213,8 @@ def test_an_input_that_is_handed_on_in_a_later_place(steps: int, kernels: str) -
             refused()
     # The runtime overwrites what is handed on: both results are the sum.
     found = RUNTIMES[kernels].run(write(bare), inputs, keep=bare.main.outputs)
-    assert np.array_equal(*found.tensors.values())
+    first, second = found.tensors.values()
+    assert np.array_equal(first, second)
 
 
 INTEGERS = np.array([0, 1, -1, 7, -2000000000, 2000000000, 2**31 - 1, -(2**31)], np.int32)

@@ -11,6 +11,8 @@ from qcompare.manual.executor import run
 from tests.audit.one_op import RUNTIMES, Builder, difference, random_inputs, run_runtime
 from tests.manual.one_op_models import GENERATORS
 
+pytestmark = pytest.mark.runtime
+
 DTYPES = {
     **dict.fromkeys(
         ("UNIDIRECTIONAL_SEQUENCE_LSTM", "ADD ties", "TANH ties", "LOGISTIC ties", "ELU", "ELU ties"), ("int8",)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from qcompare.manual import rounding
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "arithmetic.md"
-COLUMNS = {
+COLUMNS: dict[str, Any] = {
     "half away": rounding.round_half_away,
     "half up": rounding.round_half_up,
     "half even": rounding.round_half_even,
@@ -55,7 +56,7 @@ def test_the_document_has_samples_of_every_rule() -> None:
 @pytest.mark.parametrize(("rule", "arguments", "result"), documented())
 def test_documented_sample(rule: str, arguments: tuple[str, ...], result: str) -> None:
     if len(arguments) == 1:
-        values = [np.array([float(arguments[0])])]
+        values: list[Any] = [np.array([float(arguments[0])])]
     else:
         second = np.array([float(arguments[1])]) if "." in arguments[1] else int(arguments[1])
         values = [np.array([int(arguments[0])]), second]

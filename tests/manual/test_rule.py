@@ -51,7 +51,7 @@ def test_a_multiplier_depends_on_how_it_is_formed() -> None:
 def test_a_multiplier_per_channel_is_float64_throughout_where_one_per_tensor_is_mixed() -> None:
     x, output = np.float32(0.1), np.float32(0.7)
     one, two = np.array([0.3], np.float32), np.array([0.3, 0.2], np.float32)
-    assert Precision.MIXED.ratio((x, one), output)[0] == float(x * one[0]) / float(output)
+    assert np.ravel(Precision.MIXED.ratio((x, one), output))[0] == float(x * one[0]) / float(output)
     assert np.array_equal(Precision.MIXED.ratio((x, two), output), Precision.FLOAT64.ratio((x, two), output))
     assert Precision.FLOAT32.ratio((x, two), output).dtype == np.float32
 

@@ -10,6 +10,8 @@ from qcompare.manual.executor import run
 from qcompare.manual.rounding import double
 from tests.audit.one_op import RUNTIMES, Builder, difference, random_scale, random_zero_point
 
+pytestmark = pytest.mark.runtime
+
 
 @pytest.mark.parametrize("kernel_set", RUNTIMES)
 @pytest.mark.parametrize("dtype", [np.int8, np.int16])
@@ -37,7 +39,7 @@ def cancelling_lstm(rng: np.random.Generator, units: int = 40) -> Graph:
     near 0, and one unit of it is two units of the output. Each bias is one at which a multiplier rounded to
     float32 gives another integer than one in float64.
     """
-    sums = np.empty(0)
+    sums: np.ndarray = np.empty(0)
     while len(sums) < units:
         x_scale, w_scale = (np.float32(random_scale(rng, *bounds)) for bounds in ((5e-3, 1e-2), (3e-4, 1e-3)))
         wide, narrow = float(x_scale) * float(w_scale) * 4096, float(x_scale * w_scale) * 4096

@@ -295,7 +295,7 @@ def test_a_place_ends_when_its_block_raises():
 
 @pytest.mark.parametrize("cell", [LSTMCell(units=6), FusedLSTM(units=6)], ids=["unrolled", "fused"])
 def test_results_are_seen_with_their_time_steps(cell):
-    seen = {}
+    seen: dict[Tap, tf.Tensor] = {}
     architecture = of([cell], steps=3)
     ops = FloatOps(
         Unrounded(weights_of(architecture)), lambda tap, value, fixed: seen.__setitem__(tap, value.tensor.numpy())

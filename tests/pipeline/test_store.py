@@ -22,7 +22,7 @@ from tests import commands
 TEXT = Codec(
     dump=lambda value: {"value.json": json.dumps(value).encode()}, load=lambda files: json.loads(files["value.json"])
 )
-CALLS = []
+CALLS: list[object] = []
 
 
 def doubled(number, log=""):
@@ -82,7 +82,7 @@ def test_what_is_handed_on_is_what_a_later_process_reads(tmp_path):
 
 def test_what_others_need_is_computed_first_and_stored_by_itself(tmp_path):
     whole = Stage(name="sum", compute=total, inputs={"parts": (stage(1), stage(2), 5)}, codec=TEXT)
-    announced = []
+    announced: list[object] = []
     assert Store(root=tmp_path, announce=announced.append).value(whole) == 11
     assert announced == ["doubling", "doubling", "sum"]
     assert [inner.name for inner in whole.walk()] == announced
@@ -131,6 +131,7 @@ def test_keys_tell_functions_inputs_and_objects_apart():
     assert stage(1, compute=Multiplier(2).apply).key == stage(1, compute=Multiplier(2).apply).key
 
 
+@pytest.mark.slow
 def test_a_crash_in_the_other_process_takes_one_result_and_is_tried_again(tmp_path):
     with Child() as child:
         store = Store(root=tmp_path, child=child)
@@ -215,6 +216,7 @@ def process(root, log, count=10):
     return subprocess.Popen([sys.executable, "-c", WORK, root, log, str(count)], env=commands.environment())
 
 
+@pytest.mark.slow
 def test_processes_at_once_neither_repeat_nor_disturb_each_other(tmp_path):
     root, log = tmp_path / "store", tmp_path / "log"
     working = [process(root, log) for _ in range(3)]
@@ -223,6 +225,7 @@ def test_processes_at_once_neither_repeat_nor_disturb_each_other(tmp_path):
     assert not [name for name in files(root) if ".partial" in name]
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_what_the_next_one_turns_into_the_same_files(tmp_path):
     (tmp_path / "log").touch()
     undisturbed = tmp_path / "undisturbed"
@@ -244,7 +247,7 @@ def test_archives_and_arrays_read_back_and_have_one_form(tmp_path):
     content = {"b": b"1", "a": b""}
     assert unpacked(packed(content)) == content
     assert packed(content) == packed(dict(content))
-    arrays = {"a/b": np.arange(6, dtype=np.int8).reshape(2, 3), "c": np.float32([0.1])}
+    arrays: dict[str, np.ndarray] = {"a/b": np.arange(6, dtype=np.int8).reshape(2, 3), "c": np.array([0.1], np.float32)}
     back = arrays_unpacked(arrays_packed(arrays))
     assert {name: (value.dtype, value.tolist()) for name, value in back.items()} == {
         name: (value.dtype, value.tolist()) for name, value in arrays.items()

@@ -34,6 +34,8 @@ from qcompare.report import csv
 from tests.core.test_child import wait_until
 from tests.requests import request
 
+pytestmark = pytest.mark.slow
+
 STOPPED = 13
 """The seed whose trial does not end."""
 
@@ -366,7 +368,12 @@ def test_an_interrupt_ends_the_workers_and_keeps_what_is_finished(tmp_path, comp
     what = asked(tmp_path, f"seed=[0,{STOPPED},1]", "workers=2")
     started = []
     start = Child.start
-    monkeypatch.setattr(Child, "start", lambda child: (start(child), started.append(child._process.pid))[0])
+
+    def told(child):
+        start(child)
+        started.append(child._process.pid)
+
+    monkeypatch.setattr(Child, "start", told)
 
     def interrupt():
         wait_until((tmp_path / "computed-1").exists)

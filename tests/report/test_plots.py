@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 from itertools import pairwise
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -76,7 +77,7 @@ def value(panel, x):
 
 def dots(panel):
     """The values of every dot on a panel, by row."""
-    found = {}
+    found: dict[Any, Any] = {}
     for x, y in points(panel):
         found.setdefault(round(y), []).append(value(panel, x))
     return {row: sorted(values) for row, values in found.items()}

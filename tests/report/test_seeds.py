@@ -1,10 +1,19 @@
 """The plots over the seeds, as files."""
 
+from typing import Any
+
 from qcompare.report import plots, seeds
 from qcompare.report.page import png
 from tests.rows import errors_of, row, summary_of
 
-FIGURES = {"n": 100, "mismatch_rate": 0.1, "max_lsb": 2, "max_abs_error": 0.1, "sqnr_db": 40.0, "non_finite": 0}
+FIGURES: dict[str, Any] = {
+    "n": 100,
+    "mismatch_rate": 0.1,
+    "max_lsb": 2,
+    "max_abs_error": 0.1,
+    "sqnr_db": 40.0,
+    "non_finite": 0,
+}
 ROWS = [
     each
     for seed in range(2)

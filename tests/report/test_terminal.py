@@ -1,6 +1,7 @@
 """Tables fit a terminal and hide nothing."""
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -11,7 +12,7 @@ from qcompare.report.terminal import labels_table, line, seeds, show, summary_ta
 from tests import rows as made
 from tests.rows import row
 
-FIGURES = {"mismatch_rate": 0.123456, "max_lsb": 3, "sqnr_db": 41.26}
+FIGURES: dict[str, Any] = {"mismatch_rate": 0.123456, "max_lsb": 3, "sqnr_db": 41.26}
 
 
 def summary_of(rows):

@@ -89,7 +89,12 @@ def conversions(monkeypatch):
     """One entry for each time that the converter has run."""
     made = []
     run = tf.lite.TFLiteConverter.convert
-    monkeypatch.setattr(tf.lite.TFLiteConverter, "convert", lambda converter: made.append(1) or run(converter))
+
+    def counted(converter):
+        made.append(1)
+        return run(converter)
+
+    monkeypatch.setattr(tf.lite.TFLiteConverter, "convert", counted)
     return made
 
 

@@ -13,6 +13,7 @@ from tests.audit.models import dense_tanh_mul
 from tests.loops import recurrent
 
 
+@pytest.mark.runtime
 @pytest.mark.parametrize(
     ("operator", "inputs", "output"), [(0, ("t0",), "t3"), (1, ("t3",), "t4"), (2, ("t4", "t3"), "t5")]
 )
@@ -39,6 +40,7 @@ def test_constants_options_and_scales_come_along():
     assert alone.operators[0].options["fused_activation_function"] == "NONE"
 
 
+@pytest.mark.runtime
 def test_variables_stay_variables():
     graph = next(case for case in cases() if case.op == "UNIDIRECTIONAL_SEQUENCE_LSTM").draw(np.random.default_rng(0))
     alone = read(cut(write(model_of(graph)), 0))
@@ -48,6 +50,7 @@ def test_variables_stay_variables():
     assert (found == interpreter.run(write(model_of(graph)), inputs, "reference").result).all()
 
 
+@pytest.mark.runtime
 def test_a_loop_takes_its_subgraphs_along():
     model = recurrent(classes=3)
     inputs = random_inputs(model.main, 20, 0)

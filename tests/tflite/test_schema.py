@@ -41,6 +41,7 @@ def test_every_kind_of_operator_reads_back(case):
     assert once.main.operators[0].name == case.op
 
 
+@pytest.mark.runtime
 def test_the_runtime_runs_what_was_written():
     interpreter = Interpreter(model_content=write(model_of(network())))
     interpreter.allocate_tensors()

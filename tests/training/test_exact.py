@@ -16,7 +16,7 @@ from qcompare.core.tap import Tap
 from qcompare.engines.runtimes import RUNTIMES
 from qcompare.export import convert as export
 from qcompare.export.written import written_model
-from qcompare.manual.arithmetic import KERNEL_SETS
+from qcompare.manual.rules import KERNEL_SETS
 from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import LSTMCell
@@ -31,6 +31,8 @@ from qcompare.training.fake_quant import Aligned
 from qcompare.training.learned import TrainedQat
 from qcompare.training.lstm_kernels import lstm_kernels
 from tests.training.random_networks import Network, fused_network
+
+pytestmark = pytest.mark.runtime
 
 
 def hidden_of(architecture: Architecture, seen: dict[Tap, tf.Tensor]) -> list[tf.Tensor]:
@@ -157,10 +159,9 @@ def test_fake_quantization_of_the_fused_lstm_is_near_the_integers(kernels: str, 
     weights = network.weights
     ranges = calibrate(network.architecture, weights, network.samples)
     step = float(np.ptp(ranges[f"dense_{len(network.architecture.dense_units) - 1}/output"]) / 255)
-    fake, exact = (
-        network.architecture.forward(ops, tf.constant(network.samples)).numpy()
-        for ops in (FloatOps(Aligned(weights, ranges, kernels)), ExactOps(weights, ranges, kernels))
-    )
+    x = tf.constant(network.samples)
+    fake = network.architecture.forward(FloatOps(Aligned(weights, ranges, kernels)), x).numpy()
+    exact = network.architecture.forward(ExactOps(weights, ranges, kernels), x).numpy()
     assert np.abs(fake - exact).max() <= 1.5 * step
     assert (np.abs(fake - exact) < step / 2).mean() > 0.98
 
@@ -177,7 +178,7 @@ def test_micro_multiplies_the_scales_of_a_gate_in_float64() -> None:
     weight = np.exp(rng.uniform(-7, -2, 100)).astype(np.float32)
     scale = np.float32(0.0077902)
     wide, narrow = (
-        lstm_kernels(kernels, np.float32([-8, 8])).gate_multiplier(scale, tf.constant(weight)).numpy()
+        lstm_kernels(kernels, np.array([-8, 8], np.float32)).gate_multiplier(scale, tf.constant(weight)).numpy()
         for kernels in ("micro", "reference")
     )
     np.testing.assert_array_equal(wide, np.float64(scale) * weight.astype(np.float64) * 4096)

@@ -27,6 +27,8 @@ from qcompare.training.exact import ExactOps, Integers
 from qcompare.training.learned import TrainedQat
 from qcompare.training.number_format import INT8
 
+pytestmark = [pytest.mark.slow, pytest.mark.runtime]
+
 FEATURES = 6
 
 NETWORKS: dict[str, tuple[Cell, ...]] = {

@@ -1,6 +1,7 @@
 """Fake quantization against exact arithmetic: grids, ranges, scales, gradients, the two roundings of MUL."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,7 +99,7 @@ def test_gradients_pass_inside_the_range_and_stop_outside(kind):
 
 
 def test_weights_lie_on_a_grid_of_their_own_column_as_it_is_now():
-    weight = tf.Variable(GENERATOR.normal(size=(7, 5)).astype(np.float32) * np.float32([1, 10, 0.1, 3, 0]))
+    weight = tf.Variable(GENERATOR.normal(size=(7, 5)).astype(np.float32) * np.array([1, 10, 0.1, 3, 0], np.float32))
     found = []
     for _ in range(2):
         values, expected = Aligned({"layer/w": weight}, {}).weight("layer/w").numpy(), weight.numpy()
@@ -182,9 +183,12 @@ def test_mul_rounds_twice_as_the_kernel_does(range_a, range_b, range_out):
     with ops.scope("layer"):
         result = ops.multiply("y", *operands)
     found = integers(result, *range_out)
-    expected = np.array([mul_kernel(p, q, *scales, zero_points[2]) for p, q in zip(a, b, strict=True)])
+    expected = np.array(
+        [mul_kernel(p, q, scales[0], scales[1], scales[2], zero_points[2]) for p, q in zip(a, b, strict=True)]
+    )
     np.testing.assert_array_equal(found, expected)
-    once = np.clip(np.round(a * b * (scales[0] * scales[1] / scales[2])), *(e - zero_points[2] for e in (-128, 127)))
+    product = np.round(a * b * (scales[0] * scales[1] / scales[2]))
+    once = np.clip(product, -128 - zero_points[2], 127 - zero_points[2])
     assert (once != expected).mean() > 1e-3
 
 
@@ -218,7 +222,7 @@ def test_observed_ranges_cover_all_steps_and_zero():
 
 
 def test_what_reads_which_weight_is_told():
-    read = {}
+    read: dict[Any, Any] = {}
     rounding = Unrounded({"layer/w": tf.zeros([2, 3]), "layer/u": tf.zeros([3, 3])})
     ops = FloatOps(rounding, read=read.__setitem__)
     with ops.scope("layer"):

@@ -8,6 +8,8 @@ from qcompare.models.network import Architecture
 from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.training import fit, tfmot
 
+pytestmark = pytest.mark.slow
+
 DENSE = Architecture(cells=(), dense_units=(5, 2), activation="relu", steps=2, features=2)
 RECURRENT = Architecture(
     cells=(SimpleRNNCell(units=3, activation="tanh"),), dense_units=(2,), activation="relu", steps=2, features=2

@@ -56,7 +56,7 @@ def test_requantization_is_the_same_on_the_full_range(name: str) -> None:
 @pytest.mark.parametrize("name", ["rdbp", "shift_half_up"])
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
 def test_right_shifts_are_the_same(name: str, dtype: type) -> None:
-    x = (accumulators() // 4).astype(dtype)
+    x: np.ndarray = (accumulators() // 4).astype(dtype)
     for exponent in range(31):
         expected = getattr(rounding, name)(x, exponent)
         np.testing.assert_array_equal(getattr(fixed_point, name)(tf.constant(x), exponent).numpy(), expected)

@@ -1,6 +1,7 @@
 """Training: what a seed decides, how ranges are found and follow, and what comes out of both schemes."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +18,15 @@ from qcompare.training.learned import TrainedQat, learned_scales
 from qcompare.training.number_format import INT8
 from qcompare.training.scales import SMALLEST_RANGE
 
-FINE_TUNING = {"epochs": 1, "batch_size": 16, "learning_rate": 0.001, "seed": 0}
-ALIGNED = {"simulate": "fake_quant", "kernels": "reference", "number_format": INT8, "range_momentum": 0.9}
+pytestmark = pytest.mark.slow
+
+FINE_TUNING: dict[str, Any] = {"epochs": 1, "batch_size": 16, "learning_rate": 0.001, "seed": 0}
+ALIGNED: dict[str, Any] = {
+    "simulate": "fake_quant",
+    "kernels": "reference",
+    "number_format": INT8,
+    "range_momentum": 0.9,
+}
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +123,7 @@ def test_losses():
 
 def observed(architecture, weights, x):
     """Role -> (smallest, largest) by one pass for each sample."""
-    found = {}
+    found: dict[str, tuple[float, float]] = {}
     for sample in x:
         observer = RangeObserver()
         rounding = Unrounded({**weights, **architecture.constants()})

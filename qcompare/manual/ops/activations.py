@@ -25,7 +25,8 @@ T = TypeVar("T")
 def logistic(x: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)) without overflow, in the dtype of x."""
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    logistic: np.ndarray = np.where(x >= 0, 1, e) / (1 + e)
+    return logistic
 
 
 def _real_tanh(call: Call) -> Outputs:

@@ -104,7 +104,8 @@ def _accumulators(call: Call) -> np.ndarray:
     over = (0, 1, 2) if _depthwise(call) else (1, 2, 3)
     offset = -zero_point * weights.sum(axis=over, dtype=np.int64)
     bias = call.optional(2)
-    return sums + (offset if bias is None else offset + bias.value.astype(np.int64))
+    biased: np.ndarray = sums + (offset if bias is None else offset + bias.value.astype(np.int64))
+    return biased
 
 
 def _scales(call: Call) -> np.ndarray:

@@ -127,7 +127,8 @@ def _beta(call: Call) -> float:
 def _below_largest(call: Call) -> np.ndarray:
     """How far each int8 logit lies below the largest of its row, 0 to 255."""
     x = call.input(0).value.astype(np.int16)
-    return x.max(axis=-1, keepdims=True) - x
+    below: np.ndarray = x.max(axis=-1, keepdims=True) - x
+    return below
 
 
 @lru_cache(maxsize=64)

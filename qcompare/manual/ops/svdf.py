@@ -27,7 +27,8 @@ def _over_ranks(call: Call, filters: np.ndarray) -> np.ndarray:
     """Filters [samples, batch, filters] added up to units [samples, batch, units], bias included."""
     total = filters.reshape(*filters.shape[:-1], -1, int(call.option("rank", 1))).sum(axis=-1)
     bias = call.optional(BIAS)
-    return total if bias is None else total + bias.value
+    biased: np.ndarray = total if bias is None else total + bias.value
+    return biased
 
 
 def _real(call: Call) -> Outputs:

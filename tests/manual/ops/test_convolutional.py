@@ -16,6 +16,8 @@ from tests.audit.one_op import difference, random_inputs, run_runtime
 from tests.manual import convolutional_models as models
 from tests.manual.convolutional_models import INT8, INT16, INT32, INT64
 
+pytestmark = pytest.mark.runtime
+
 Draw = Callable[[np.random.Generator], Graph]
 
 FLOAT32, UINT32 = np.dtype(np.float32), np.dtype(np.uint32)

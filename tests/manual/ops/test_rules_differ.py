@@ -10,6 +10,8 @@ from qcompare.manual.executor import run
 from tests.audit.one_op import run_runtime
 from tests.manual.ops.test_convolutional import CASES, inputs_of
 
+pytestmark = pytest.mark.runtime
+
 MODELS = 400
 
 
