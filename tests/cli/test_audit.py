@@ -291,7 +291,7 @@ def test_a_runtime_that_crashes_does_not_pass_whoever_asked_for_it(saved, tmp_pa
 @pytest.fixture
 def slightly_off(monkeypatch):
     """The manual engine's TANH is off by half of what counts as close."""
-    right = executor.compute
+    right = arithmetic.compute
 
     def wrong(call, arithmetic):
         results = right(call, arithmetic)
@@ -314,7 +314,7 @@ def test_differences_that_rounding_to_8_bits_alone_makes_are_explained_and_pass(
 
 
 def test_a_fault_behind_such_rounding_does_not_pass(saved, slightly_off, monkeypatch):
-    below = executor.compute
+    below = arithmetic.compute
 
     def wrong(call, arithmetic):
         results = below(call, arithmetic)
@@ -327,7 +327,7 @@ def test_a_fault_behind_such_rounding_does_not_pass(saved, slightly_off, monkeyp
 
 
 def test_a_fault_before_such_rounding_does_not_pass(saved, monkeypatch):
-    right = executor.compute
+    right = arithmetic.compute
 
     def wrong(call, arithmetic):
         results = right(call, arithmetic)

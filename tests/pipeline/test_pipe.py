@@ -35,7 +35,8 @@ class Heard:
 @pytest.fixture(scope="module")
 def heard(tmp_path_factory):
     process = commands.start(*SMALL, folder=tmp_path_factory.mktemp("pipe"))
-    lines, times = [], [time.monotonic()]
+    lines: list[str] = []
+    times = [time.monotonic()]
     for line in process.stdout:
         if not lines:
             spent = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()

@@ -26,19 +26,21 @@ def advanced(advance, one, other):
 
 
 def test_the_bar_counts_stages_and_trials(tasks):
-    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=120)
     with bar(console, Count(dict(zip(tasks, (2, 5), strict=True)))) as advance:
         advanced(advance, *tasks)
         advance(tasks[1], "")
-    assert "2/2 trials" in console.file.getvalue()
-    assert "100%" in console.file.getvalue()
+    assert "2/2 trials" in text.getvalue()
+    assert "100%" in text.getvalue()
 
 
 def test_there_is_no_bar_without_a_terminal(tasks):
-    console = Console(file=io.StringIO())
+    text = io.StringIO()
+    console = Console(file=text)
     with bar(console, Count(dict(zip(tasks, (2, 5), strict=True)))) as advance:
         advanced(advance, *tasks)
-    assert console.file.getvalue().strip() == ""
+    assert text.getvalue().strip() == ""
 
 
 def test_the_count_in_a_line(tasks):
@@ -65,15 +67,16 @@ def test_of_several_configurations_each_task_names_its_own(tmp_path):
 @pytest.mark.parametrize("terminal", [False, True])
 def test_lines_come_at_their_times_without_a_terminal_alone(terminal, monkeypatch):
     monkeypatch.setattr(progress, "EVERY", 0.05)
-    console = Console(file=io.StringIO(), force_terminal=terminal)
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=terminal)
     doing = ["first"]
     with lines(console, lambda: doing[-1]):
         time.sleep(0.3)
         doing.append("second")
         time.sleep(0.3)
-    said = console.file.getvalue()
+    said = text.getvalue()
     time.sleep(0.1)
-    assert console.file.getvalue() == said
+    assert text.getvalue() == said
     if terminal:
         assert said == ""
     else:

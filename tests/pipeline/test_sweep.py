@@ -314,11 +314,8 @@ def test_a_folder_that_takes_no_files_is_refused_before_anything_is_computed(fol
 
 
 def test_what_is_to_be_known_of_the_data_is_said_before_anything_is_computed(tmp_path, computing):
-    np.savez(
-        tmp_path / "far.npz",
-        **{f"x_{part}": np.full((6, 2, 2), 99.0) for part in ("train", "test")},
-        **{f"y_{part}": np.eye(2)[[0, 1] * 3] for part in ("train", "test")},
-    )
+    x, y = np.full((6, 2, 2), 99.0), np.eye(2)[[0, 1] * 3]
+    np.savez(tmp_path / "far.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     said = run(asked(tmp_path, "data=file", f"data.file={tmp_path / 'far.npz'}"))[1].splitlines()
     assert said[2].startswith("data=file: classification, 2 classes (labels were one-hot, [samples, 2]); 6 training")
     assert said[3].startswith("warning: data: x lies in [99, 99], beyond [-10, 10]")

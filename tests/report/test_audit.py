@@ -1,6 +1,7 @@
 """The audit's tables: what shares a line, and how figures are said."""
 
 import io
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,9 +13,11 @@ from qcompare.report.audit import findings_table, operators_table
 def frame(*rows):
     """Rows of (index, op, kernels, verdict, note), one float tensor each."""
     columns = ["index", "op", "kernels", "verdict", "note"]
-    rows = pd.DataFrame([dict(zip(columns, row, strict=True)) for row in rows])
-    figures = {f"{kind}_{figure}": pd.NA for kind in ("local", "accumulated") for figure in ("mismatches", "max_lsb")}
-    return rows.assign(tensor=[f"t{i}" for i in rows["index"]], dtype="float32", n=200, output=False, **figures)
+    found = pd.DataFrame([dict(zip(columns, row, strict=True)) for row in rows])
+    figures: dict[str, Any] = {
+        f"{kind}_{figure}": pd.NA for kind in ("local", "accumulated") for figure in ("mismatches", "max_lsb")
+    }
+    return found.assign(tensor=[f"t{i}" for i in found["index"]], dtype="float32", n=200, output=False, **figures)
 
 
 @pytest.fixture

@@ -126,11 +126,15 @@ def test_a_run_without_rows_is_shown():
 
 
 ENGINES = ["manual:dequantized", "interpreter:reference", "interpreter:optimized", "interpreter:xnnpack", "micro"]
-LONGEST = {"mismatch_rate": 1.0, "max_lsb": 65535, "sqnr_db": -100.26}
+LONGEST: dict[str, Any] = {"mismatch_rate": 1.0, "max_lsb": 65535, "sqnr_db": -100.26}
 
 
 def words(text):
     return set(text.replace("─", " ").split())
+
+
+def figure(metric: str, seed: int) -> dict[str, Any]:
+    return {metric: 1.2345e-05 * (1 + seed)}
 
 
 @pytest.mark.parametrize("width", [60, 70, 80, 120])
@@ -143,7 +147,7 @@ def test_no_word_is_broken(width, metric):
         for route in ("ptq", "float")
         for seed in range(2)
     ]
-    rows += [row(seed, a="labels", b=b, **{metric: 1.2345e-05 * (1 + seed)}) for b in ENGINES for seed in range(2)]
+    rows += [row(seed, a="labels", b=b, **figure(metric, seed)) for b in ENGINES for seed in range(2)]
     rows.append(row(7, a=ENGINES[0], b=ENGINES[1], max_lsb=1))
     text = told(rows, width=width)
     assert max(map(len, text.splitlines())) <= width
@@ -220,6 +224,6 @@ def test_seeds_in_words(numbers, text):
 def test_a_line_is_broken_by_a_terminal_alone():
     text = "word " * 30
     for terminal, count in ((True, 3), (False, 1)):
-        console = Console(width=60, file=io.StringIO(), force_terminal=terminal)
-        line(console, text.strip())
-        assert len(console.file.getvalue().splitlines()) == count
+        shown = io.StringIO()
+        line(Console(width=60, file=shown, force_terminal=terminal), text.strip())
+        assert len(shown.getvalue().splitlines()) == count

@@ -36,7 +36,8 @@ def _approximate(call: Call) -> bool:
 
 def exact32(x: np.ndarray) -> np.ndarray:
     """(107) TFLite `GeluTransform` (reference/gelu.h)."""
-    return np.float32(0.5) * x * c_library.apply("erfcf", x * np.float32(-math.sqrt(0.5)))
+    y: np.ndarray = np.float32(0.5) * x * c_library.apply("erfcf", x * np.float32(-math.sqrt(0.5)))
+    return y
 
 
 def approximate32(x: np.ndarray) -> np.ndarray:
