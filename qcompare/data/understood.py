@@ -35,13 +35,18 @@ class Understood:
 
     def __str__(self) -> str:
         """One line."""
-        what = f"{self.classes} classes" if self.classes is not None else f"{self.outputs} outputs"
+        what = f"{self.classes} classes" if self.classes is not None else _counted(self.outputs, "output")
         labels = f" (labels were {self.labels})" if self.labels else ""
         samples, steps, features = self.x_train
         return (
-            f"{self.task}, {what}{labels}; {samples} training and {self.x_test[0]} test samples of {steps} steps of "
-            f"{features} features; x from {self.x_range[0]:g} to {self.x_range[1]:g}"
+            f"{self.task}, {what}{labels}; {samples} training and {self.x_test[0]} test samples of "
+            f"{_counted(steps, 'step')} of {_counted(features, 'feature')}; "
+            f"x from {self.x_range[0]:g} to {self.x_range[1]:g}"
         )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def understood(dataset: Dataset) -> Understood:

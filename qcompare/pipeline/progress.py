@@ -12,12 +12,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from qcompare.pipeline.workers import Task
-from qcompare.report.terminal import line
+from qcompare.report.terminal import WIDE, line
 
 LOG = logging.getLogger(__name__)
 
 EVERY = 10.0
 """Seconds between lines where there is no terminal."""
+
+
+BESIDE = 29
+"""Columns of the percentage and the times beside a bar, and of what parts them."""
 
 
 class Count:
@@ -70,9 +74,10 @@ class Count:
 @contextmanager
 def bar(console: Console, count: Count) -> Iterator[Callable[[Task, str], None]]:
     """A bar over the stages of all tasks, with time left; in the terminal alone. Yields what is told of tasks."""
+    width = 10 if console.width < WIDE else 20
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=width),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
         TextColumn("left"),
@@ -80,13 +85,15 @@ def bar(console: Console, count: Count) -> Iterator[Callable[[Task, str], None]]
         TextColumn("{task.fields[stage]}"),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
-        row = shown.add_task(f"{count.name}, {count.trials}", total=count.total, stage="")
+        row = shown.add_task(count.trials, total=count.total, stage="")
 
         def advance(task: Task, stage: str) -> None:
             count.advance(task, stage)
             LOG.info("%s seed %d: %s", task.request.configuration, task.seed, stage or "done")
-            current = f"{count.named(task)}: {stage}" if stage else ""
-            shown.update(row, completed=count.completed, description=f"{count.name}, {count.trials}", stage=current)
+            room = console.width - len(count.trials) - width - BESIDE
+            named = f"{count.named(task)}: {stage}" if stage else ""
+            told = named if len(named) <= room else stage if len(stage) <= room else ""
+            shown.update(row, completed=count.completed, description=count.trials, stage=told)
 
         yield advance
 

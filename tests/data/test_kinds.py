@@ -68,7 +68,7 @@ TAKEN = {
     "one-hot reals": (data(y=np.eye(3)[CLASSES]), "classification, 3 classes (labels were one-hot, [samples, 3]); "),
     "[N, 1]": (data(y=CLASSES[:, None]), "classification, 3 classes (labels were [samples, 1]); 40 training and 20 "),
     "plain": (data(), "classification, 3 classes; 40 training and 20 test samples of 8 steps of 4 features; x from "),
-    "real labels": (data(y=images()), "regression, 1 outputs; 40 training"),
+    "real labels": (data(y=images()), "regression, 1 output; 40 training"),
     "reals in columns": (data(y=images(8)), "regression, 8 outputs; 40 training"),
 }
 
