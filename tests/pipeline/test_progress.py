@@ -40,12 +40,13 @@ def test_the_bar_breaks_nothing_off(width, tmp_path):
     """What does not fit is left out whole: of a stage's name first the configuration, then all of it."""
     both = [request("model=lstm", f"model.units={units}", f"outputs={tmp_path}") for units in (4, 8)]
     tasks = [Task(what, seed) for what in both for seed in range(50)]
-    console = Console(file=io.StringIO(), force_terminal=True, width=width)
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, width=width)
     with bar(console, Count(dict.fromkeys(tasks, 5))) as advance:
         for stage in ("QAT", "interpreter:reference on ptq", "rows of parameters.csv"):
             advance(tasks[0], stage)
             time.sleep(0.15)
-    said = console.file.getvalue()
+    said = text.getvalue()
     assert "0/100 trials" in said
     assert "QAT" in said
     assert "left" in said
