@@ -28,7 +28,8 @@ class Figures:
     mismatches, mismatch_rate: unequal integers, and their share of n.
     max_lsb, mean_lsb: of |b - a| over integers, in LSB.
     max_abs_error, mean_abs_error, mean_error, rmse: of b - a in real units; mean_error keeps its sign.
-    sqnr_db: 10 log10(sum a^2 / sum (b - a)^2) in dB; None when signal or noise is zero.
+    sqnr_db: 10 log10(sum a^2 / sum (b - a)^2) in dB; None when signal or noise is zero. Integers that a side stores as
+        their float32 products are compared as integers: where none is unequal there is no noise.
     cosine_similarity: of the outputs of all samples as one vector each; None when one of them is zero.
     saturation_rate: share of b's integers that are the smallest or the largest of the dtype.
     top1_agreement: share of samples in which the largest output stands at the same place; the first one wins a tie.
@@ -68,6 +69,24 @@ def to_reals(values: np.ndarray, grid: Grid | None) -> np.ndarray:
     return grid.dequantize(values)
 
 
+def _products_exact(values: np.ndarray, grid: Grid | None) -> np.ndarray:
+    """As `to_reals`, but reals that are all integers of the grid, times a scale in float32, are those integers.
+
+    A network that computes in integers hands on their float32 products, which round: by half a unit in the last place,
+    or a few of the grid's largest real where a smallest real is added to. That is no error of what it computed.
+    """
+    reals = to_reals(values, grid)
+    if grid is None or np.issubdtype(values.dtype, np.integer):
+        return reals
+    exact = grid.dequantize(to_integers(values, grid))
+    furthest = max(abs(float(grid.dequantize(np.array([end]))[0])) for end in (grid.smallest, grid.largest))
+    return exact if bool((np.abs(reals - exact) <= FLOAT32_ROUNDINGS * furthest).all()) else reals
+
+
+FLOAT32_ROUNDINGS = 2.0**-22
+"""Four roundings of a float32, relative."""
+
+
 def lsb_histogram(a: np.ndarray, b: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """How often each difference `b - a` in LSB occurs: differences (ascending, int64) and their counts (int64).
 
@@ -94,7 +113,7 @@ def compare(a: np.ndarray, b: np.ndarray, grid: Grid | None, *, classification: 
     if figures["n"]:
         if grid is not None:
             figures |= _on_grid(to_integers(a[finite], grid), to_integers(b[finite], grid), grid)
-        figures |= _in_reals(to_reals(a[finite], grid), to_reals(b[finite], grid))
+        figures |= _in_reals(_products_exact(a[finite], grid), _products_exact(b[finite], grid))
         if classification:
             whole = finite.all(axis=-1)
             figures["top1_agreement"] = _share(a[whole].argmax(axis=-1) == b[whole].argmax(axis=-1))

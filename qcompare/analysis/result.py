@@ -37,8 +37,10 @@ def assembled(
     traces: tuple[Trace, ...],
     labels: Trace,
     artifacts: tuple[Artifact, ...],
+    findings: tuple[Finding, ...] = (),
 ) -> Result:
-    """A result of the traces of these sides, in their order, and of the labels, integers for a classification."""
+    """A result of the traces of these sides, in their order, of the labels, integers for a classification, and of what
+    is to be told of the data."""
     (truth,) = labels.values.values()
     own = {pair.a: labels for pair in comparisons if pair.a.engine == labels.engine}
     return Result(
@@ -48,6 +50,7 @@ def assembled(
         comparisons=comparisons,
         artifacts={artifact.route: artifact for artifact in artifacts},
         traces=dict(zip(sides, traces, strict=True)) | own,
+        findings=findings,
     )
 
 

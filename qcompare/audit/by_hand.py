@@ -9,9 +9,10 @@ import numpy as np
 
 from qcompare.core.graph import Graph, Model, Operator, Tensor
 from qcompare.core.tensor_values import TensorValues
-from qcompare.manual.call import NotCoveredError
+from qcompare.manual.call import NotCoveredError, UndefinedError
 from qcompare.manual.executor import rule_for, run_operator
 from qcompare.manual.fold import Folding, Values, fold, inputs_of
+from qcompare.manual.rule import Rule
 
 LONGEST = 120
 """Characters of a note."""
@@ -33,12 +34,23 @@ def by_hand(model: Model, operator: Operator, inputs: Mapping[int, np.ndarray], 
         return _lack(error, kernels)
 
 
-def rule_note(model: Model, operator: Operator, kernels: str) -> str:
-    """Which rule the kernel set follows; "" when there is none, which the computation itself will explain."""
+def known_rule(model: Model, operator: Operator, kernels: str) -> Rule | None:
+    """Which rule the kernel set follows; None when there is none, which the computation itself will explain."""
     try:
-        return f"rule {rule_for(model, operator, kernels)}"
+        return rule_for(model, operator, kernels)
     except Exception:
-        return ""
+        return None
+
+
+def undefined(model: Model, operator: Operator, kernels: str) -> bool:
+    """Whether the kernel set is known to give no defined numbers of an operator, if it runs it at all."""
+    try:
+        rule_for(model, operator, kernels)
+    except UndefinedError:
+        return True
+    except Exception:
+        return False
+    return False
 
 
 def folded(model: Model, kernels: str) -> Folding:
@@ -80,6 +92,9 @@ def shortened(text: str) -> str:
 
 
 def _lack(error: Exception, kernels: str) -> Lack:
+    if isinstance(error, UndefinedError):
+        missing = error.missing.removesuffix(f" under {kernels} kernels is")
+        return Lack(note=f"not emulated: the kernel gives no defined numbers of {missing}", uncovered=True)
     if isinstance(error, NotCoveredError):
         missing = error.missing.replace(f" under {kernels} kernels", "")
         return Lack(note=f"not emulated: {missing} not covered", uncovered=True)

@@ -13,7 +13,17 @@ from functools import partial
 
 import numpy as np
 
-from qcompare.audit.by_hand import Lack, by_hand, folded, missing, rule_note, shaped, shortened, with_constants
+from qcompare.audit.by_hand import (
+    Lack,
+    by_hand,
+    folded,
+    known_rule,
+    missing,
+    shaped,
+    shortened,
+    undefined,
+    with_constants,
+)
 from qcompare.audit.sizes import chunk_of, computed_of
 from qcompare.audit.tally import NOTHING, Tally, differing_samples, tally, unequal
 from qcompare.core.child import Child, ChildCrashedError, ChildFailedError
@@ -23,6 +33,7 @@ from qcompare.engines.micro import MicroUnavailableError
 from qcompare.engines.runtimes import Runtime
 from qcompare.manual.executor import activations_of
 from qcompare.manual.fold import Folding
+from qcompare.manual.rule import Rule
 
 SAVED_SAMPLES = 16
 """How many of the samples in which an operator differs are kept."""
@@ -72,14 +83,18 @@ class Audit:
     """One kernel set's audit of a graph.
 
     found: tensor index -> what is known of it, for all that operators compute. rules: operator index -> the rule that
-    the manual engine followed, in words. refusal: why the runtime did not run the model to the end, or nothing.
+    the manual engine followed, None where there is none. refusal: why the runtime did not run the model to the end, or
+    nothing; crashed: whether it went down with its process. undefined: operators of which the kernels, which run them,
+    give no defined numbers.
     """
 
     kernels: str
     graph: Graph
     found: Mapping[int, Found]
-    rules: Mapping[int, str]
+    rules: Mapping[int, Rule | None]
     refusal: str = ""
+    crashed: bool = False
+    undefined: Collection[int] = ()
     failing: Sequence[Failing] = ()
 
 
@@ -138,7 +153,7 @@ def audit(
     folding = folded(model, kernels)
     whole = model.with_main(with_constants(graph, folding.constants))
     parts: list[Compared] = []
-    refusal = ""
+    refusal, crashed = "", False
     with Child() as child:
         try:
             unwritten = _unwritten(child, runtime, content, graph, inputs, folding)
@@ -150,7 +165,7 @@ def audit(
                     break
                 parts.append(compare(work, seen, part, advance))
         except ChildCrashedError as error:
-            refusal = f"the runtime crashed: {error}"
+            refusal, crashed = f"the runtime crashed: {error}", True
         except ChildFailedError as error:
             refusal = shortened(str(error))
     compared = _together(parts)
@@ -159,8 +174,10 @@ def audit(
         kernels=kernels,
         graph=graph,
         found={index: compared.found.get(index, Found()) for operator in graph.operators for index in operator.outputs},
-        rules={index: rule_note(whole, operator, kernels) for index, operator in operators.items()},
+        rules={index: known_rule(whole, operator, kernels) for index, operator in operators.items()},
         refusal=refusal,
+        crashed=crashed,
+        undefined={index for index, operator in operators.items() if undefined(whole, operator, kernels)},
         failing=[Failing(operator=operators[at], inputs=values) for at, values in sorted(compared.failing.items())],
     )
 
@@ -191,7 +208,7 @@ def _unwritten(
 ) -> frozenset[int]:
     first = {index: array[0] for index, array in inputs.items()}
     activations = [index for index in computed_of(graph) if not graph.tensors[index].variable]
-    constant = [index for operator in folding.folded for index in operator.outputs]
+    constant = {index: folding.constants.get(index) for operator in folding.folded for index in operator.outputs}
     found: frozenset[int] = child.call(
         partial(runtime.unwritten, activations=activations, constant=constant), content, first
     )
@@ -221,7 +238,9 @@ def _held(work: Work, kept: TensorValues) -> tuple[dict[int, np.ndarray], dict[i
     for index in (index for operator in work.model.main.operators for index in operator.outputs):
         tensor = work.model.main.tensors[index]
         value = kept.tensors.get(tensor.name)
-        if index in work.unwritten:
+        if tensor.variable:
+            unseen[index] = "not compared: an operator keeps its state in it, over what was written"
+        elif index in work.unwritten:
             unseen[index] = "not compared: the runtime does not write it (fused or left out)"
         elif value is None:
             unseen[index] = "not compared: the runtime does not hold it"

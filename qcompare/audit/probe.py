@@ -85,7 +85,7 @@ def examine(case: Case, found: Sequence[Specimen], kernels: str, run: Run) -> Ou
 
 def _expected(graph: Graph, kernels: str) -> str:
     try:
-        return rule_for(model_of(graph), graph.operators[0], kernels)
+        return rule_for(model_of(graph), graph.operators[0], kernels).name
     except NotCoveredError:
         return "-"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
@@ -10,6 +10,8 @@ import pandas as pd
 
 from qcompare.audit.compare import Audit, Found
 from qcompare.core.graph import Operator, Tensor
+from qcompare.manual import hybrid
+from qcompare.manual.rule import Method, Rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +39,9 @@ class AuditRow:
 class Judged:
     """A row with what it amounts to.
 
-    verdict: exact, close (floats within the tolerance), local (nothing to run freely from), differs, uncovered, unseen
-    or refused. output: whether the tensor is an output of the model.
+    verdict: exact, close (floats within the tolerance), local (nothing to run freely from), differs, amplified (differs
+    freely alone, as `amplified` explains), uncovered, undefined (by the kernels), unseen, refused or crashed.
+    output: whether the tensor is an output of the model.
     """
 
     row: AuditRow
@@ -46,20 +49,53 @@ class Judged:
     output: bool
 
 
-PASSING = frozenset({"exact", "close", "local", "unseen"})
+PASSING = frozenset({"exact", "close", "local", "unseen", "amplified"})
 """Verdicts that leave the exit status at 0."""
+
+NOT_RUN = frozenset({"refused", "undefined"})
+"""Verdicts that leave it there where nobody asked for the kernel set by name."""
 
 
 def judged(audit: Audit) -> Iterator[Judged]:
     """Every tensor that the graph's operators compute, in their order."""
+    explained = amplified(audit)
     for operator in audit.graph.operators:
         for index in operator.outputs:
             tensor, found = audit.graph.tensors[index], audit.found[index]
             yield Judged(
                 row=_row(audit, operator, tensor, found),
-                verdict="refused" if audit.refusal else verdict_of(found, tensor),
+                verdict=_verdict(audit, operator, tensor, found, explained),
                 output=index in audit.graph.outputs,
             )
+
+
+def _verdict(audit: Audit, operator: Operator, tensor: Tensor, found: Found, explained: Collection[int]) -> str:
+    if audit.refusal:
+        return "crashed" if audit.crashed else "refused"
+    if operator.index in audit.undefined:
+        return "undefined"
+    return "amplified" if tensor.index in explained else verdict_of(found, tensor)
+
+
+def amplified(audit: Audit) -> set[int]:
+    """The tensors that differ freely because a dynamic-range operator rounds its input to 8 bits.
+
+    Floats that are close before the rounding can be a whole step apart after it. A tensor is one of these when its
+    operator is right on the runtime's own inputs and either rounds so, or is given one of these; all other inputs must
+    not differ, nor the runtime change its numbers by keeping all tensors.
+    """
+    explained: set[int] = set()
+    for operator in audit.graph.operators:
+        rule = audit.rules[operator.index]
+        rounds = isinstance(rule, Method) and rule.kind == hybrid.KIND
+        given = [audit.found[index] for index in operator.inputs if index in audit.found and index not in explained]
+        if not (rounds or explained.intersection(operator.inputs)) or any(each.free.mismatches for each in given):
+            continue
+        for index in operator.outputs:
+            found = audit.found[index]
+            if found.free.mismatches and found.local.n and not found.local.mismatches and not found.changed:
+                explained.add(index)
+    return explained
 
 
 def frame(found: Sequence[Judged]) -> pd.DataFrame:
@@ -97,9 +133,10 @@ def _row(audit: Audit, operator: Operator, tensor: Tensor, found: Found) -> Audi
     )
 
 
-def _note(found: Found, rule: str) -> str:
+def _note(found: Found, rule: Rule | None) -> str:
     changed = f"{found.changed} values change when the runtime keeps all tensors (operators fused)"
-    texts = (found.unseen, found.uncovered or found.lack, rule, changed if found.changed else "")
+    followed = "" if rule is None else f"rule {rule.name}"
+    texts = (found.unseen, found.uncovered or found.lack, followed, changed if found.changed else "")
     return "; ".join(text for text in texts if text)
 
 

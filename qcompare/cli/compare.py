@@ -90,7 +90,7 @@ def job(composed: DictConfig) -> None:
             (Path(HydraConfig.get().runtime.output_dir) / COMPOSED).write_text(json.dumps(values))
             # joblib's workers start processes in a way that only they know.
             multiprocessing.set_start_method("spawn", force=True)
-        carry_out([values], quiet=elsewhere)
+        carry_out([values], launched=elsewhere)
     except OptionError as error:
         OUTCOMES.append(error)
     except OmegaConfBaseException as error:
@@ -110,10 +110,10 @@ def left_in(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_bytes()) for path in sorted(left, key=lambda path: int(path.parent.name))]
 
 
-def carry_out(composed: Sequence[Mapping[str, Any]], *, quiet: bool = False) -> int:
+def carry_out(composed: Sequence[Mapping[str, Any]], *, launched: bool = False) -> int:
     """Carry out composed jobs, all checked before the first begins. Raises OptionError.
 
-    quiet: nothing is shown; whoever launched the job shows what came of it.
+    launched: by another launcher, which shows what came of all jobs; beside others no bar is drawn.
     """
     configs = [checked(values) for values in composed]
     for config in configs:
@@ -127,7 +127,7 @@ def carry_out(composed: Sequence[Mapping[str, Any]], *, quiet: bool = False) -> 
 
     from qcompare.pipeline import sweep
 
-    status = sweep.run(requests, Console(quiet=quiet))
+    status = sweep.run(requests, Console(force_terminal=False if launched else None), tables=not launched)
     OUTCOMES.append(status)
     return status
 

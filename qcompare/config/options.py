@@ -299,6 +299,9 @@ class Config:
 PATHS = ("outputs", "data.file")
 """Options whose values are paths."""
 
+UNDERSTOOD = "understood"
+"""What config.yaml tells besides the options: what was understood of the data. It decides nothing."""
+
 HOW_MUCH = ("seed", "workers", "outputs", "fresh", "verbose")
 """Options that say how much is computed and where, not what."""
 
@@ -317,7 +320,7 @@ def parse(values: Mapping[str, Any]) -> Config:
     scalars = {
         item.name: item.metadata["read"](item.name, values.get(item.name)) for item in fields(Config) if item.metadata
     }
-    unknown = set(values) - {item.name for item in fields(Config)}
+    unknown = set(values) - {item.name for item in fields(Config)} - {UNDERSTOOD}
     if unknown:
         raise OptionError(f"{min(unknown)}: no such option; `python -m qcompare --help` lists them")
     return Config(**parts, **sections, **scalars)

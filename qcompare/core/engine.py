@@ -48,6 +48,17 @@ class EngineId:
             raise ValueError(f"'{text}' is no engine's name, such as interpreter:reference@aarch64")
         return found
 
+    def within(self, width: int) -> list[str]:
+        """The name in lines of that width, as far as breaking after its family and before its machine does it."""
+        kernels = f":{self.kernels}" if self.kernels else ""
+        machine = f"@{self.machine}" if self.machine else ""
+        lines = [f"{self.family.value}{kernels}{machine}"]
+        if len(lines[-1]) > width and machine:
+            lines = [f"{self.family.value}{kernels}", machine]
+        if len(lines[0]) > width and kernels:
+            lines = [f"{self.family.value}:", self.kernels, *lines[1:]]
+        return lines
+
     @property
     def look(self) -> str:
         """What engines of one arithmetic share, whoever computes it: the kernel set, else the family."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -78,6 +78,32 @@ def _stages(value: Any) -> Iterator[Stage[Any]]:
     elif isinstance(value, tuple):
         for inner in value:
             yield from _stages(inner)
+
+
+def stored(ends: Iterable[Stage[Any]]) -> tuple[Stage[Any], ...]:
+    """The stages among these and all that they need whose results are stored, each once, those needed first."""
+    found = {stage.key: stage for end in ends for stage in end.walk() if stage.codec is not None}
+    return tuple(found.values())
+
+
+def left(ends: Iterable[Stage[Any]], has: Callable[[Stage[Any]], bool]) -> tuple[Stage[Any], ...]:
+    """The stages that are to be computed and stored for these to be there. has: whether a stage's result is stored."""
+    found: dict[str, Stage[Any]] = {}
+    visited: set[str] = set()
+
+    def visit(stage: Stage[Any]) -> None:
+        kept = stage.codec is not None
+        if stage.key in visited or (kept and has(stage)):
+            return
+        visited.add(stage.key)
+        for inner in stage.stages:
+            visit(inner)
+        if kept:
+            found[stage.key] = stage
+
+    for end in ends:
+        visit(end)
+    return tuple(found.values())
 
 
 def origin(compute: Callable[..., Any]) -> tuple[str, str]:

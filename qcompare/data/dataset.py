@@ -21,6 +21,7 @@ class Dataset:
     y_train, y_test: int32 [samples], the class; or float32 [samples, outputs] for regression.
     classes: number of classes; None for regression.
     calibration: float32 [samples, steps, features], drawn from x_train.
+    stored_as: how classes stood in a user's file, where that was another way; else "".
     """
 
     x_train: np.ndarray
@@ -29,6 +30,7 @@ class Dataset:
     y_test: np.ndarray
     classes: int | None
     calibration: np.ndarray
+    stored_as: str = ""
 
     @property
     def steps(self) -> int:
@@ -44,18 +46,27 @@ class Dataset:
         return self.classes if self.classes is not None else int(self.y_train.shape[1])
 
 
-def assemble(train: Samples, test: Samples, classes: int | None, calibration_samples: int, split_seed: int) -> Dataset:
+def assemble(
+    train: Samples,
+    test: Samples,
+    classes: int | None,
+    calibration_samples: int,
+    split_seed: int,
+    *,
+    stored_as: str = "",
+) -> Dataset:
     """A Dataset whose calibration samples are drawn from the training samples by the split's own seed."""
     x_train, y_train = train
     count = min(calibration_samples, len(x_train))
     chosen = np.random.default_rng([split_seed, 1]).permutation(len(x_train))[:count]
     return Dataset(
-        x_train=x_train.astype(np.float32),
+        x_train=x_train.astype(np.float32, copy=False),
         y_train=y_train,
-        x_test=test[0].astype(np.float32),
+        x_test=test[0].astype(np.float32, copy=False),
         y_test=test[1],
         classes=classes,
         calibration=x_train[np.sort(chosen)].astype(np.float32),
+        stored_as=stored_as,
     )
 
 
@@ -69,7 +80,8 @@ def split(x: np.ndarray, y: np.ndarray, test_samples: int, split_seed: int) -> t
 def dump(dataset: Dataset) -> Files:
     """A dataset as files."""
     arrays = {name: getattr(dataset, name) for name in ("x_train", "y_train", "x_test", "y_test", "calibration")}
-    return {"dataset.json": json.dumps({"classes": dataset.classes}).encode(), "dataset.npz": arrays_packed(arrays)}
+    described = {"classes": dataset.classes, "stored_as": dataset.stored_as}
+    return {"dataset.json": json.dumps(described).encode(), "dataset.npz": arrays_packed(arrays)}
 
 
 def load(files: Files) -> Dataset:
@@ -80,8 +92,8 @@ def load(files: Files) -> Dataset:
         y_train=arrays["y_train"],
         x_test=arrays["x_test"],
         y_test=arrays["y_test"],
-        classes=json.loads(files["dataset.json"])["classes"],
         calibration=arrays["calibration"],
+        **json.loads(files["dataset.json"]),
     )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from qcompare.data import targets
 from qcompare.data.dataset import Dataset, assemble
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
-
-MOST_CLASSES = 4096
-"""More are a mistake, such as a regression's target stored as whole numbers."""
+SAVED = "write it with numpy.savez: `np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)`"
 
 
 class DataFileError(ValueError):
@@ -21,25 +21,51 @@ class DataFileError(ValueError):
 
 
 def load(path: Path, *, calibration_samples: int, split_seed: int) -> Dataset:
-    """The four arrays of an .npz: x [samples, steps, features], y whole numbers [samples] (classification) or
-    reals [samples] or [samples, outputs] (regression). Raises DataFileError."""
+    """The four arrays of an .npz: x [samples, steps, features], y as `targets.read` takes it. Raises DataFileError,
+    with the NumPy that mends it where there is such a line."""
     arrays = _read(path)
     for name in ("x_train", "x_test"):
         if arrays[name].ndim != 3 or 0 in arrays[name].shape[1:]:
-            raise _error(path, f"{name} has shape {arrays[name].shape}; it must be [samples, steps, features]")
+            mend = _reshaped(arrays)
+            raise _error(path, f"{name} has shape {arrays[name].shape}; it must be [samples, steps, features]{mend}")
     if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
         shapes = f"{arrays['x_train'].shape} and {arrays['x_test'].shape}"
         raise _error(path, f"x_train and x_test have shapes {shapes}; steps and features must be equal")
     for part in ("train", "test"):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if y.ndim not in (1, 2) or 0 in y.shape[1:]:
-            raise _error(path, f"y_{part} has shape {y.shape}; it must be [samples] or [samples, outputs]")
-        if len(x) != len(y) or len(x) == 0:
+        if y.ndim and (len(x) != len(y) or len(x) == 0):
             raise _error(path, f"x_{part} has {len(x)} samples and y_{part} {len(y)}; both need the same, at least one")
-    labels = {part: arrays[f"y_{part}"] for part in ("train", "test")}
-    if all(y.dtype.kind in "biu" and y.ndim == 1 for y in labels.values()):
-        return _classification(path, arrays, calibration_samples, split_seed)
-    return _regression(path, arrays, calibration_samples, split_seed)
+    try:
+        found = targets.read(arrays["y_train"], arrays["y_test"])
+    except targets.TargetsError as error:
+        raise _error(path, str(error)) from error
+    return assemble(
+        (arrays["x_train"], found.train),
+        (arrays["x_test"], found.test),
+        found.classes,
+        calibration_samples,
+        split_seed,
+        stored_as=found.stored_as,
+    )
+
+
+def _reshaped(arrays: Mapping[str, np.ndarray]) -> str:
+    """The NumPy that makes x what it must be; "" where there is no telling."""
+    names = [name for name in ("x_train", "x_test") if arrays[name].ndim != 3]
+    wrong = [arrays[name] for name in names]
+    if not wrong or any(x.ndim < 2 or 0 in x.shape for x in wrong):
+        return ""
+
+    def line(text: str) -> str:
+        return "`" + "; ".join(f"{name} = {text.format(x=name)}" for name in names) + "`"
+
+    if all(x.ndim == 2 for x in wrong):
+        width = wrong[0].shape[1]
+        steps, features = line("{x}[:, :, np.newaxis]"), line("{x}[:, np.newaxis]")
+        return f": {steps} is {width} steps of 1 feature, {features} 1 step of {width} features"
+    if all(x.ndim > 3 and x.shape[3:] == (1,) for x in wrong):
+        return ": " + line("{x}[..., 0]")
+    return ": " + line("{x}.reshape(*{x}.shape[:2], -1)") if all(x.ndim > 3 for x in wrong) else ""
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -51,11 +77,17 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         raise _error(path, f"{', '.join(missing)} missing; the file must hold {', '.join(ARRAYS)}")
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf":
-            raise _error(path, f"{name} has dtype {array.dtype}; it must be numeric")
+            raise _error(path, _no_number(name, array.dtype))
         bad = int((~np.isfinite(array)).sum())
         if bad:
-            raise _error(path, f"{name} holds {bad} NaN or infinite values; all must be finite")
-        large = int((np.abs(array.astype(np.float64)) > np.finfo(np.float32).max).sum())
+            x, y = (f"{axis}_{name[2:]}" for axis in "xy")
+            mend = f"keep = np.isfinite({name}).reshape(len({name}), -1).all(axis=1); {x}, {y} = {x}[keep], {y}[keep]"
+            raise _error(
+                path, f"{name} holds {bad} NaN or infinite values; all must be finite: `{mend}` leaves them out"
+            )
+        # Only reals wider than float32 can be too large for it.
+        wide = array.dtype.kind == "f" and array.dtype.itemsize > 4
+        large = int((np.abs(array) > np.finfo(np.float32).max).sum()) if wide else 0
         if large:
             raise _error(path, f"{name} holds {large} values too large for float32")
     return arrays
@@ -63,49 +95,47 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 def _stored(path: Path) -> dict[str, np.ndarray]:
     """Those of ARRAYS that the file holds."""
+    arrays: dict[str, np.ndarray] = {}
+    reading = ""
     try:
         with zipfile.ZipFile(path):  # np.load reads .npy and, as an error, pickles too
             pass
         with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in ARRAYS if name in stored.files}
+            for reading in ARRAYS:
+                if reading in stored.files:
+                    arrays[reading] = stored[reading]
         for name, array in arrays.items():
             if not isinstance(array, np.ndarray):
                 raise ValueError(f"{name} is no array")
     except Exception as error:  # a damaged file raises whatever zip, decompression and header reading raise
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise _error(path, f"not a readable .npz file ({reason}); write it with numpy.savez") from error
+        if reason.startswith("Object arrays"):
+            raise _error(path, _objects(reading)) from error
+        raise _error(path, f"not a readable .npz file ({reason}); {SAVED}") from error
     return arrays
 
 
-def _classification(path: Path, arrays: dict[str, np.ndarray], calibration_samples: int, split_seed: int) -> Dataset:
-    train, test = arrays["y_train"], arrays["y_test"]
-    if min(train.min(), test.min()) < 0:
-        raise _error(path, "y holds a negative class; classes are numbered from 0")
-    largest = int(max(train.max(), test.max()))
-    if largest >= MOST_CLASSES:
-        raise _error(path, f"y holds the class {largest}; there may be {MOST_CLASSES} classes; a regression has real y")
-    classes = largest + 1
-    if classes < 2:
-        raise _error(path, "y holds one class only; a classification needs at least two")
-    return assemble(
-        (arrays["x_train"], train.astype(np.int32)),
-        (arrays["x_test"], test.astype(np.int32)),
-        classes,
-        calibration_samples,
-        split_seed,
-    )
+def _no_number(name: str, dtype: np.dtype) -> str:
+    """What to do about an array that holds no numbers."""
+    text = dtype.kind in "US"
+    if name.startswith("y") and text:
+        return f"{name} holds text; classes are whole numbers from 0: {targets.NUMBERED}"
+    mend = f": `{name} = {name}.astype(np.float32)` where it reads as numbers" if text else ""
+    return f"{name} has dtype {dtype}; it must be numeric{mend}"
 
 
-def _regression(path: Path, arrays: dict[str, np.ndarray], calibration_samples: int, split_seed: int) -> Dataset:
-    shaped = {}
-    for part in ("train", "test"):
-        y = arrays[f"y_{part}"]
-        shaped[part] = y.reshape(len(y), -1).astype(np.float32)
-    if shaped["train"].shape[1] != shaped["test"].shape[1]:
-        widths = f"{shaped['train'].shape[1]} and {shaped['test'].shape[1]}"
-        raise _error(path, f"y_train and y_test have {widths} outputs; they must have the same")
-    return assemble(
-        (arrays["x_train"], shaped["train"]), (arrays["x_test"], shaped["test"]), None, calibration_samples, split_seed
+def _objects(name: str) -> str:
+    """What to do about an array of Python objects, which is a pickle."""
+    if name.startswith("x"):
+        return (
+            f"{name} holds Python objects, such as sequences of different lengths, for which there is no option; pad "
+            "them in front to one length: `n = max(len(s) for x in (x_train, x_test) for s in x); x_train, x_test = "
+            "(np.stack([np.pad(s, ((n - len(s), 0), (0, 0))) for s in x]).astype(np.float32) for x in (x_train, "
+            "x_test))`"
+        )
+    return (
+        f"{name} holds Python objects, which are not read; targets of different lengths have no option; labels that "
+        f"are text: `y_train, y_test = y_train.astype(str), y_test.astype(str)`, then {targets.NUMBERED}"
     )
 
 

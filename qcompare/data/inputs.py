@@ -15,6 +15,10 @@ SMALL_INTEGERS = 10
 """Integers of more than 16 bits without a scale count or index something: they are drawn below this."""
 
 
+TEST_INPUTS = "x_test"
+"""The array of training data that a model is tested on."""
+
+
 class InputsError(ValueError):
     """The inputs do not fit the model; the message is one line."""
 
@@ -44,9 +48,10 @@ def _random(rng: np.random.Generator, tensor: Tensor, samples: int) -> np.ndarra
 
 
 def read_inputs(path: Path, graph: Graph, samples: int | None = None) -> dict[int, np.ndarray]:
-    """Inputs from an `.npz`: tensor index -> [samples, *shape] in the tensor's dtype.
+    """Inputs from an `.npz` or `.npy`: tensor index -> [samples, *shape] in the tensor's dtype.
 
-    The arrays are named like the input tensors, or stand in the order of the inputs. Each is [samples, *shape] of the
+    The arrays are named like the input tensors, or stand in the order of the inputs; of training data with an array
+    TEST_INPUTS a model of one input takes that. Each is [samples, *shape] of the
     tensor, with or without a leading dimension of one. Real numbers for a quantized tensor are
     taken as float32 and quantized as the QUANTIZE kernel does it (93).
     samples: how many to take from the start; all when None.
@@ -54,12 +59,11 @@ def read_inputs(path: Path, graph: Graph, samples: int | None = None) -> dict[in
     Raises InputsError.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = _arrays(path)
     except FileNotFoundError as error:
         raise InputsError(f"{path}: no such file") from error
     except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise InputsError(f"{path}: no readable .npz file of numbers") from error
+        raise InputsError(f"{path}: no readable .npz or .npy file of numbers") from error
     found = _assigned(path, graph, arrays)
     fitted = {index: _fitted(path, graph.tensors[index], array) for index, array in found.items()}
     counts = {len(array) for array in fitted.values()}
@@ -68,10 +72,21 @@ def read_inputs(path: Path, graph: Graph, samples: int | None = None) -> dict[in
     return {index: array[:samples] for index, array in fitted.items()}
 
 
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """By name; the one array of an `.npy` has the file's."""
+    loaded = np.load(path, allow_pickle=False)
+    if isinstance(loaded, np.ndarray):
+        return {path.stem: loaded}
+    with loaded as file:
+        return {name: file[name] for name in file.files}
+
+
 def _assigned(path: Path, graph: Graph, arrays: Mapping[str, np.ndarray]) -> dict[int, np.ndarray]:
     names = [graph.tensors[index].name for index in graph.inputs]
     if set(names) <= set(arrays):
         return {index: arrays[name] for index, name in zip(graph.inputs, names, strict=True)}
+    if len(names) == 1 and TEST_INPUTS in arrays:
+        return {graph.inputs[0]: arrays[TEST_INPUTS]}
     if len(arrays) == len(names):
         return dict(zip(graph.inputs, arrays.values(), strict=True))
     raise InputsError(f"{path}: it holds {', '.join(arrays) or 'nothing'}; the model needs {', '.join(names)}")

@@ -46,7 +46,7 @@ class Runtime(Protocol):
         inputs: Mapping[int, np.ndarray],
         *,
         activations: Collection[int],
-        constant: Collection[int] = (),
+        constant: Mapping[int, np.ndarray | None] | None = None,
     ) -> frozenset[int]:
         """The activations that can be read although the runtime does not write them: as `unwritten.unwritten`."""
 
@@ -72,7 +72,7 @@ class LiteRT:
         inputs: Mapping[int, np.ndarray],
         *,
         activations: Collection[int],
-        constant: Collection[int] = (),
+        constant: Mapping[int, np.ndarray | None] | None = None,
     ) -> frozenset[int]:
         return unwritten(model, inputs, self.kernels, activations=activations, constant=constant)
 
@@ -98,7 +98,7 @@ class Micro:
         inputs: Mapping[int, np.ndarray],
         *,
         activations: Collection[int],
-        constant: Collection[int] = (),
+        constant: Mapping[int, np.ndarray | None] | None = None,
     ) -> frozenset[int]:
         return frozenset()
 

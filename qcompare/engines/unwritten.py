@@ -13,6 +13,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from qcompare.engines.litert import KERNEL_SETS
 
+SHAPES = (np.dtype(np.int32), np.dtype(np.int64))
+"""The dtypes of shapes."""
+
 PATTERNS = (0x55, 0xAA)
 """Bytes that differ in every bit."""
 
@@ -23,25 +26,45 @@ def unwritten(
     kernels: str,
     *,
     activations: Collection[int],
-    constant: Collection[int] = (),
+    constant: Mapping[int, np.ndarray | None] | None = None,
 ) -> frozenset[int]:
     """The activations that do not depend on the model and its inputs alone.
 
     inputs: tensor index -> one sample [*shape] in the tensor's dtype.
     kernels: one of KERNEL_SETS.
     activations: tensors that operators compute, variables left out.
-    constant: those of them that follow from constants alone. A runtime may compute them before the first invocation,
-        which the pattern would destroy; they count as unwritten when no other tensor depends on what they held.
+    constant: those of them that follow from constants and shapes alone, with their values, None where unknown. A
+        runtime may compute them before the first invocation, and lay out its memory by them, which the pattern would
+        destroy: what holds its value already stays as it is and counts as written. The others count as unwritten when
+        no other tensor depends on what they held.
 
     Tensors that cannot be read are in neither set. Raises ValueError or RuntimeError as the runtime does.
     """
+    constant = constant or {}
     varying = set(activations) - set(constant)
     found = _dependent(model, inputs, kernels, varying, varying)
-    if constant:
-        touched = _dependent(model, inputs, kernels, set(constant), set(activations))
+    later = set(constant) - _settled(model, kernels, constant) if constant else set()
+    if later:
+        touched = _dependent(model, inputs, kernels, later, set(activations))
         if not touched - set(constant):
             found |= touched
     return frozenset(found)
+
+
+def _settled(model: bytes, kernels: str, constant: Mapping[int, np.ndarray | None]) -> set[int]:
+    """The constant tensors that hold their value as soon as the runtime has laid out its memory.
+
+    Zeros prove nothing, since memory starts so: they count for integers of 32 and 64 bits alone, which are shapes.
+    """
+    interpreter = _allocated(model, kernels)
+    settled = set()
+    for index, value in constant.items():
+        held = _read(interpreter, index)
+        if held is None or value is None or not (value.any() or value.dtype in SHAPES):
+            continue
+        if held.tobytes() == np.ascontiguousarray(value).tobytes():
+            settled.add(index)
+    return settled
 
 
 def _dependent(
@@ -64,6 +87,22 @@ def _after(
     watched: Collection[int],
     pattern: int,
 ) -> dict[int, bytes]:
+    interpreter = _allocated(model, kernels)
+    for index in filled:
+        held = _read(interpreter, index)
+        if held is None or held.dtype == np.dtype(object):
+            continue
+        interpreter.set_tensor(index, np.full(held.nbytes, pattern, np.uint8).view(held.dtype).reshape(held.shape))
+    # After the patterns: an output may share its memory with an input.
+    for detail in interpreter.get_input_details():
+        index = int(detail["index"])
+        interpreter.set_tensor(index, inputs[index].reshape(tuple(detail["shape"])))
+    interpreter.invoke()
+    after = {index: _read(interpreter, index) for index in watched}
+    return {index: value.tobytes() for index, value in after.items() if value is not None}
+
+
+def _allocated(model: bytes, kernels: str) -> Interpreter:
     interpreter = Interpreter(
         model_content=model,
         experimental_op_resolver_type=KERNEL_SETS[kernels],
@@ -71,21 +110,13 @@ def _after(
         num_threads=1,
     )
     interpreter.allocate_tensors()
-    for index in filled:
-        try:
-            held = interpreter.get_tensor(index)
-            interpreter.set_tensor(index, np.full(held.nbytes, pattern, np.uint8).view(held.dtype).reshape(held.shape))
-        except (ValueError, TypeError):
-            continue  # The runtime holds no memory for it yet, or strings.
-    # After the patterns: an output may share its memory with an input.
-    for detail in interpreter.get_input_details():
-        index = int(detail["index"])
-        interpreter.set_tensor(index, inputs[index].reshape(tuple(detail["shape"])))
-    interpreter.invoke()
-    after = {}
-    for index in watched:
-        try:
-            after[index] = interpreter.get_tensor(index).tobytes()
-        except ValueError:
-            continue
-    return after
+    return interpreter
+
+
+def _read(interpreter: Interpreter, index: int) -> np.ndarray | None:
+    """A tensor's value, or None: the runtime holds no memory for it, or not yet."""
+    try:
+        value: np.ndarray = interpreter.get_tensor(index)
+    except (ValueError, TypeError):
+        return None
+    return value

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
 
 from qcompare.manual.affine import dequantize, quantize
-from qcompare.manual.call import Call, NotCoveredError, Op, Operand, Outputs
+from qcompare.manual.call import Call, NotCoveredError, Op, Operand, Outputs, UndefinedError
 from qcompare.manual.ops import (
     activations,
     add,
@@ -23,8 +24,10 @@ from qcompare.manual.ops import (
     cast,
     comparison,
     conv,
+    elu,
     extremum,
     fully_connected,
+    gelu,
     hard_swish,
     indexing,
     leaky_relu,
@@ -32,10 +35,12 @@ from qcompare.manual.ops import (
     lstm,
     movement,
     mul,
+    neg,
     pad,
     pooling,
     reduce,
     roots,
+    select,
     shape,
     softmax,
     squared_difference,
@@ -60,14 +65,17 @@ OPS: Mapping[str, Op] = MappingProxyType(
         "CONV_2D": conv.CONV_2D,
         "DEPTHWISE_CONV_2D": conv.DEPTHWISE_CONV_2D,
         "DEQUANTIZE": quantize_ops.DEQUANTIZE,
+        "ELU": elu.ELU,
         "EXPAND_DIMS": shape.EXPAND_DIMS,
         "FILL": shape.FILL,
         "FULLY_CONNECTED": fully_connected.FULLY_CONNECTED,
         "GATHER": indexing.GATHER,
+        "GELU": gelu.GELU,
         "HARD_SWISH": hard_swish.HARD_SWISH,
         "L2_NORMALIZATION": roots.L2_NORMALIZATION,
         "LEAKY_RELU": leaky_relu.LEAKY_RELU,
         "LESS": comparison.LESS,
+        "LOGICAL_AND": comparison.LOGICAL_AND,
         "LOGISTIC": activations.LOGISTIC,
         "MAXIMUM": extremum.MAXIMUM,
         "MAX_POOL_2D": pooling.MAX_POOL_2D,
@@ -75,6 +83,7 @@ OPS: Mapping[str, Op] = MappingProxyType(
         "MINIMUM": extremum.MINIMUM,
         "MIRROR_PAD": pad.MIRROR_PAD,
         "MUL": mul.MUL,
+        "NEG": neg.NEG,
         "PACK": movement.PACK,
         "PAD": pad.PAD,
         "PADV2": pad.PAD,
@@ -82,7 +91,9 @@ OPS: Mapping[str, Op] = MappingProxyType(
         "RELU": activations.RELU,
         "RELU6": activations.RELU6,
         "RESHAPE": movement.RESHAPE,
+        "REVERSE_V2": movement.REVERSE_V2,
         "RSQRT": roots.RSQRT,
+        "SELECT_V2": select.SELECT_V2,
         "SHAPE": shape.SHAPE,
         "SLICE": indexing.SLICE,
         "SOFTMAX": softmax.SOFTMAX,
@@ -105,11 +116,16 @@ OPS: Mapping[str, Op] = MappingProxyType(
 
 
 def op_of(call: Call) -> Op:
-    """What is known of the call's operator. Raises NotCoveredError."""
+    """What is known of the call's operator. Raises NotCoveredError, also for dtypes that do not go together."""
     if call.operator.name not in OPS:
         raise NotCoveredError(call.operator, "this operator is")
-    return OPS[call.operator.name]
+    op = OPS[call.operator.name]
+    op.dtypes(call)
+    return op
 
+
+IEEE = partial(np.errstate, all="ignore")
+"""NaN and infinities go through an operator as they do through a kernel; of that NumPy need not warn."""
 
 REAL = Method("REAL")
 """The rule of every kernel set on floats."""
@@ -124,9 +140,12 @@ def rule_of(call: Call, kernel_set: str) -> Rule:
     row = RULES.get((call.operator.name, variant))
     if kernel_set == "xnnpack" and row is not None and not op.delegated(call):
         kernel_set = "optimized"
-    rule = None if row is None else row.rule(kernel_set)
+    missing = f"{variant} under {kernel_set} kernels is"
+    if row is None:
+        raise NotCoveredError(call.operator, missing)
+    rule = row.rule(kernel_set)
     if rule is None:
-        raise NotCoveredError(call.operator, f"{variant} under {kernel_set} kernels is")
+        raise UndefinedError(call.operator, missing)
     return rule
 
 
@@ -149,7 +168,10 @@ def compute_rule(call: Call, rule: Rule) -> tuple[np.ndarray, ...]:
     """The call's outputs by one rule of its operator. Raises NotCoveredError."""
     if rule == REAL:
         return compute_real(call)
-    return _checked(call, op_of(call).rules[rule](call))
+    op = op_of(call)
+    with IEEE():
+        results = op.rules[rule](call)
+    return _checked(call, results)
 
 
 def compute_real(call: Call) -> tuple[np.ndarray, ...]:
@@ -158,8 +180,10 @@ def compute_real(call: Call) -> tuple[np.ndarray, ...]:
     if op.real is None:
         (rule,) = op.rules
         return compute_rule(call, rule)
-    results = op.real(replace(call, inputs=tuple(operand and _real(operand) for operand in call.inputs)))
-    return _checked(call, [quantize(value, tensor) for value, tensor in zip(results, call.outputs, strict=True)])
+    with IEEE():
+        results = op.real(replace(call, inputs=tuple(operand and _real(operand) for operand in call.inputs)))
+        stored = [quantize(value, tensor) for value, tensor in zip(results, call.outputs, strict=True)]
+    return _checked(call, stored)
 
 
 def _real(operand: Operand) -> Operand:

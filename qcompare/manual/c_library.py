@@ -7,15 +7,22 @@ next to the middle of two integers that bit decides. The process's own library i
 from __future__ import annotations
 
 import ctypes
+import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-IN_FLOAT64 = {"tanhf": np.tanh, "expf": np.exp}
+IN_FLOAT64: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "tanhf": np.tanh,
+    "expf": np.exp,
+    "expm1f": np.expm1,
+    "erfcf": np.vectorize(math.erfc, otypes=[np.float64]),
+}
 """What stands in, rounded to float32, where the process has no such symbol."""
 
 
 def apply(name: str, x: np.ndarray) -> np.ndarray:
-    """One of `tanhf`, `expf` of a small float32 array."""
+    """One of IN_FLOAT64 of a small float32 array."""
     try:
         function = getattr(ctypes.CDLL(None), name)
     except (AttributeError, OSError, TypeError):

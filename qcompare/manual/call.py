@@ -29,6 +29,10 @@ class NotCoveredError(NotImplementedError):
         self.missing = missing
 
 
+class UndefinedError(NotCoveredError):
+    """What a kernel set is known not to run, or to give no defined numbers of."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Operand:
     """One input of an operator.
@@ -127,6 +131,34 @@ def of_weights(data: Tensor, weights: Tensor) -> Variant:
     return variant.of(data.dtype)
 
 
+Demand = Callable[[Call], None]
+"""What a call's dtypes have to be. Raises NotCoveredError."""
+
+
+def equal_dtypes(*positions: int) -> Demand:
+    """The inputs at these positions, all of them without any, and the outputs are of one dtype."""
+
+    def demand(call: Call) -> None:
+        inputs = call.inputs if not positions else [call.optional(position) for position in positions]
+        require_equal_dtypes(call, [*(operand.tensor for operand in inputs if operand), *call.outputs])
+
+    return demand
+
+
+def require_equal_dtypes(call: Call, tensors: Sequence[Tensor]) -> None:
+    """Raises NotCoveredError, which names the dtypes."""
+    found = [tensor.dtype.name for tensor in tensors]
+    if len(set(found)) > 1:
+        raise NotCoveredError(call.operator, f"{', '.join(found[:-1])} and {found[-1]} together are")
+
+
+FIRST: Demand = equal_dtypes(0)
+
+
+def any_dtypes(call: Call) -> None:
+    """Whatever the variant names, or the computation looks at itself."""
+
+
 def always(call: Call) -> bool:
     """XNNPACK takes every such call."""
     return True
@@ -155,12 +187,14 @@ class Op:
     rules: each an exact integer computation, on values in the tensors' own dtypes.
     variant: the key of a call in the table of `rules.py`; the dtype of the main input unless told otherwise.
     delegated: whether the XNNPACK delegate takes the call; one that it leaves runs as in `optimized`.
+    dtypes: which dtypes go together; those of the first input and of the outputs are equal unless told otherwise.
     """
 
     real: Compute | None
     rules: Mapping[Rule, Compute] = field(default_factory=dict)
     variant: Callable[[Call], Variant] = of_main_input
     delegated: Callable[[Call], bool] = always
+    dtypes: Demand = FIRST
 
     @cached_property
     def by_name(self) -> Mapping[str, Rule]:

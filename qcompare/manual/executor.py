@@ -19,6 +19,7 @@ from qcompare.manual.arithmetic import ARITHMETICS, compute, compute_rule, rule_
 from qcompare.manual.call import Call, NotCoveredError, Operand, Subgraph
 from qcompare.manual.fold import Values, fold
 from qcompare.manual.ops import loop
+from qcompare.manual.rule import Rule
 
 WORKING_BYTES = 32 << 20
 """What the activations of one chunk of samples may take, temporaries in float64 included."""
@@ -93,13 +94,13 @@ def run_operator(
     return run(model.with_main(alone), inputs, arithmetic, chunk=chunk, rules=rules)
 
 
-def rule_for(model: Model, operator: Operator, kernel_set: str) -> str:
-    """The name of the rule that a kernel set follows for an operator of the main graph. Raises NotCoveredError."""
+def rule_for(model: Model, operator: Operator, kernel_set: str) -> Rule:
+    """The rule that a kernel set follows for an operator of the main graph. Raises NotCoveredError."""
     graph = model.main
     constants = {i: tensor.data for i in operator.inputs if i >= 0 and (tensor := graph.tensors[i]).data is not None}
     zeros = {i: np.zeros((1, *(t := graph.tensors[i]).shape), t.dtype) for i in activations_of(graph, operator)}
     call = _plain_call(graph, operator, zeros, constants, 1)
-    return rule_of(_with_subgraphs(call, _loop(operator, model, kernel_set, (0,))), kernel_set).name
+    return rule_of(_with_subgraphs(call, _loop(operator, model, kernel_set, (0,))), kernel_set)
 
 
 def activations_of(graph: Graph, operator: Operator) -> tuple[int, ...]:

@@ -16,6 +16,9 @@ from qcompare.manual.blocks import in_blocks
 from qcompare.manual.call import Call, NotCoveredError
 from qcompare.manual.rounding import round_half_away
 
+KIND = "DYNAMIC"
+"""Of the rules of these operators."""
+
 OnGrids = Callable[[np.ndarray], np.ndarray]
 """float32 [runs, n] -> float32 of equal shape: each run on its own 8-bit grid."""
 

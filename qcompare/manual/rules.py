@@ -61,6 +61,7 @@ def everywhere(op: str, variants: tuple[Variant, ...], rule: Rule) -> tuple[Row,
 
 
 INT8, INT16, INT32, INT64 = of("int8"), of("int16"), of("int32"), of("int64")
+UINT8, BOOL = of("uint8"), of("bool")
 
 CASTS = (
     *(of("int8", "float32"), of("int8", "int32"), of("int16", "float32"), of("int16", "int32")),
@@ -77,13 +78,18 @@ COPIES: Mapping[tuple[Variant, ...], tuple[str, ...]] = MappingProxyType(
             *("CONCATENATION", "EXPAND_DIMS", "FILL", "PACK", "RESHAPE", "SPLIT"),
             *("SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "TRANSPOSE", "UNPACK"),
         ),
+        (INT8, INT16, INT32, INT64, UINT8, BOOL): ("REVERSE_V2",),
+        (INT8, INT16, INT32, INT64): ("SELECT_V2",),
         (INT32, INT64): ("SHAPE",),
         CASTS: ("CAST",),
     }
 )
 """Variants -> the operators that copy integers of them."""
 
-NOT_IN_MICRO = (("EXPAND_DIMS", INT32), ("GATHER", INT16), ("MIRROR_PAD", INT16))
+NOT_IN_MICRO = (
+    *(("EXPAND_DIMS", INT32), ("GATHER", INT16), ("MIRROR_PAD", INT16)),
+    *(("SELECT_V2", INT32), ("SELECT_V2", INT64)),
+)
 """Copies that TensorFlow Lite Micro does not run."""
 
 
@@ -104,6 +110,7 @@ DYNAMIC_RANGE = of("float32", "int8")
 POWER_OF_TWO = of("int16", path=Path.POWER_OF_TWO)
 INT16_OF_64, INT16_OF_32 = of("int16", bias="int64"), of("int16", bias="int32", declared="int32")
 INT16_OF_32_UNDECLARED = of("int16", bias="int32")
+MIXED_SIGNS = (of("int8", "uint8"), of("uint8", "int8"))
 CONVERSIONS = (
     *(of("int8", "int16"), of("int16", "int8"), of("int16", "int16")),
     *(of("int16", "int32"), of("int32", "int8"), of("int32", "int16")),
@@ -130,7 +137,15 @@ TABLE = (
     *rows("DEPTHWISE_CONV_2D", (INT8,), DOUBLE(FLOAT64), UP(FLOAT64, 8), RNE32(FLOAT32), DOUBLE(FLOAT64)),
     *everywhere("DEQUANTIZE", (of("float16", "float32"),), Method("CAST")),
     *everywhere("DEQUANTIZE", (of("int16", "float32"), of("int32", "float32")), FLOATS),
-    *rows("DEQUANTIZE", (of("int8", "float32"),), FLOATS, Method("FLOAT32", blocks=8), FLOATS, FLOATS),
+    *rows(
+        "DEQUANTIZE",
+        (of("int8", "float32"), of("uint8", "float32")),
+        FLOATS,
+        Method("FLOAT32", blocks=8),
+        FLOATS,
+        FLOATS,
+    ),
+    *rows("ELU", (INT8,), None, Method("TABLE"), Method("TABLE", EVEN), Method("EXP_TABLE")),
     *rows("FULLY_CONNECTED", (DYNAMIC_RANGE,), Method("DYNAMIC"), Method("DYNAMIC"), Method("DYNAMIC", EVEN), None),
     *rows("FULLY_CONNECTED", (INT16_OF_32,), F64(FLOAT64), UP(MIXED), UP(MIXED), DOUBLE(FLOAT64)),
     *rows("FULLY_CONNECTED", (INT16_OF_32_UNDECLARED,), None, UP(MIXED), UP(MIXED), DOUBLE(FLOAT64)),
@@ -138,11 +153,14 @@ TABLE = (
     *rows("FULLY_CONNECTED", (INT16,), F64(FLOAT64), UP(MIXED), UP(MIXED), M64(FLOAT64)),
     *rows("FULLY_CONNECTED", (of("int16", declared="int32"),), F64(FLOAT64), UP(MIXED), UP(MIXED), DOUBLE(FLOAT64)),
     *rows("FULLY_CONNECTED", (INT8,), F64(FLOAT64), UP(MIXED), RNE32(FLOAT32), DOUBLE(FLOAT64)),
+    *litert("GELU", (INT16,), Method("LUT", precision=FLOAT32), micro=None),
+    *litert("GELU", (INT8,), Method("TABLE"), micro=None),
     *litert("HARD_SWISH", (INT8,), Method("FIXED16", precision=FLOAT32), micro=Method("FIXED16")),
     *everywhere("L2_NORMALIZATION", (INT8,), Method("FIXED")),
     *litert("LEAKY_RELU", (INT16,), DOUBLE(FLOAT32), micro=DOUBLE(FLOAT64)),
     *rows("LEAKY_RELU", (INT8,), DOUBLE(FLOAT32), DOUBLE(FLOAT32), Q8(FLOAT32), DOUBLE(FLOAT64)),
     *everywhere("LESS", (INT32,), Method("COMPARE")),
+    *everywhere("LOGICAL_AND", (BOOL,), Method("COMPARE")),
     *everywhere("LOGISTIC", (INT16,), INTERPOLATED),
     *rows("LOGISTIC", (POWER_OF_TWO,), INTERPOLATED, Method("FIXED16"), Method("FIXED16"), INTERPOLATED),
     *rows("LOGISTIC", (INT8,), Method("TABLE"), Method("TABLE"), Method("TABLE", EVEN), Method("FIXED32")),
@@ -155,8 +173,12 @@ TABLE = (
     *everywhere("MUL", (INT32,), Method("WRAP")),
     *rows("QUANTIZE", (of("float32", "int16"),), NEAREST, NEAREST_BY_8, NEAREST_BY_8, NEAREST),
     *rows("QUANTIZE", (of("float32", "int8"),), NEAREST, NEAREST_BY_8, Method("NEAREST", EVEN), NEAREST),
+    *rows("QUANTIZE", (of("float32", "uint8"),), NEAREST, NEAREST_BY_8, Method("NEAREST", EVEN), None),
     *everywhere("QUANTIZE", CONVERSIONS, DOUBLE(FLOAT64)),
+    *litert("QUANTIZE", (of("uint8", "int16"),), DOUBLE(FLOAT64), micro=None),
     *rows("QUANTIZE", (of("int8", "int8"),), DOUBLE(FLOAT64), UP(FLOAT64, 16), Q8(FLOAT32), DOUBLE(FLOAT64)),
+    *rows("QUANTIZE", MIXED_SIGNS, DOUBLE(FLOAT64), UP(FLOAT64, 16), UP(FLOAT64, 16), DOUBLE(FLOAT64)),
+    *rows("QUANTIZE", (of("uint8", "uint8"),), DOUBLE(FLOAT64), UP(FLOAT64, 16), Q8(FLOAT32), None),
     *litert("RELU", (INT8, INT16), DOUBLE(FLOAT32), micro=DOUBLE(FLOAT64)),
     *litert("RELU6", (INT8, INT16), DOUBLE(FLOAT32), micro=Method("CLAMP")),
     *litert("RSQRT", (INT16,), Method("LUT", precision=FLOAT32), micro=DOUBLE(FLOAT64)),

@@ -18,14 +18,17 @@ from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.findings import FINDINGS
 from qcompare.analysis.listed import TABLES
 from qcompare.analysis.statistics import SUMMARY
+from qcompare.config.options import UNDERSTOOD
 from qcompare.core.archive import Files, arrays_packed
 from qcompare.core.digest import digest
 from qcompare.core.files import replace_whole
 from qcompare.core.finding import Finding, Severity, failure
 from qcompare.core.plain import plain
 from qcompare.core.sources import all_sources, cpu_features, cpu_name, installed, machine
+from qcompare.core.stage import stored
 from qcompare.core.table import Table, values_of
 from qcompare.core.tap import OUTPUT
+from qcompare.data.understood import Understood, understood
 from qcompare.pipeline import steps
 from qcompare.pipeline.request import Request
 from qcompare.pipeline.store import Store
@@ -46,7 +49,7 @@ def seed_folder(folder: Path, seed: int) -> Path:
 
 def record(trial: Trial, store: Store) -> dict[str, Any]:
     """What a folder of a seed says of itself."""
-    stages = {stage.name: store.key(stage) for end in trial.ends for stage in end.walk() if stage.codec is not None}
+    stages = {stage.name: store.key(stage) for stage in stored(trial.ends)}
     return {"seed": trial.seed, "key": digest([end.key for end in trial.ends]), "stages": dict(sorted(stages.items()))}
 
 
@@ -103,8 +106,11 @@ class Written:
         return any(row["severity"] == Severity.FAILURE.value for row in self.findings)
 
 
-def write(request: Request, trials: list[Trial], fallen: Mapping[int, Finding], store: Store) -> Written:
-    """Write the files over the request's seeds. fallen: the seeds whose trials did not end, and why."""
+def write(
+    request: Request, trials: list[Trial], fallen: Mapping[int, Finding], store: Store, data: Understood
+) -> Written:
+    """Write the files over the request's seeds. fallen: the seeds whose trials did not end, and why. data: what its
+    data were understood as."""
     ended = [trial.fallen(fallen[trial.seed]) if trial.seed in fallen else trial for trial in trials]
     for trial in ended:
         if trial.seed not in fallen:
@@ -118,7 +124,8 @@ def write(request: Request, trials: list[Trial], fallen: Mapping[int, Finding], 
     files |= plots
     files["configurations.csv"] = configurations(request)
     files["times.csv"] = times(ended, store)
-    files["config.yaml"] = yaml.safe_dump(plain(request.config), sort_keys=False).encode()
+    told = plain(request.config) | {UNDERSTOOD: plain(data)}
+    files["config.yaml"] = yaml.safe_dump(told, sort_keys=False).encode()
     files["provenance.json"] = (json.dumps(provenance(trials, store), indent=1, sort_keys=True) + "\n").encode()
     with FileLock(store.root / LOCK):
         for name, content in files.items():
@@ -143,10 +150,11 @@ def write_again(request: Request) -> Written:
             fallen[trial.seed] = failure("trial", "did not end when the results were made")
             continue
         ends = {stage.key for stage in trial.ends}
-        stages = {stage.key: stage.name for end in trial.ends for stage in end.walk() if stage.codec is not None}
-        recorded |= {key: stated[name] for key, name in stages.items() if key not in ends and name in stated}
+        stages = [stage for stage in stored(trial.ends) if stage.key not in ends and stage.name in stated]
+        recorded |= {stage.key: stated[stage.name] for stage in stages}
     same = all(key == stored for key, stored in recorded.items())
-    return write(request, trials, fallen, Store(root=request.store, recorded=recorded, keeps=same))
+    store = Store(root=request.store, recorded=recorded, keeps=same)
+    return write(request, trials, fallen, store, understood(store.value(trials[0].data)))
 
 
 def rows_of(trial: Trial, table: Table[Any, Any], store: Store) -> bytes:
@@ -174,8 +182,7 @@ def times(trials: list[Trial], store: Store) -> bytes:
 def _times_rows(source: tuple[list[Trial], Store]) -> Iterator[TimesRow]:
     trials, store = source
     for trial in trials:
-        stages = {stage.key: stage for end in trial.ends for stage in end.walk() if stage.codec is not None}
-        for stage in stages.values():
+        for stage in stored(trial.ends):
             cost = store.cost(stage)
             yield TimesRow(
                 configuration=trial.configuration,
@@ -191,8 +198,13 @@ TIMES = Table(file="times.csv", row=TimesRow, rows=_times_rows)
 
 def configurations(request: Request) -> bytes:
     """configurations.csv: the options of the configuration that rows join to, one a column."""
-    options = {"configuration": request.configuration} | dotted(request.config.deciding())
+    options = options_of(request)
     return csv.lines(options.keys(), [options.values()])
+
+
+def options_of(request: Request) -> dict[str, Any]:
+    """The configuration's name, and its options by dotted names."""
+    return {"configuration": request.configuration} | dotted(request.config.deciding())
 
 
 def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -22,6 +22,7 @@ from qcompare.core.trace import dump as dump_trace
 from qcompare.core.trace import load as load_trace
 from qcompare.data import dataset as datasets
 from qcompare.data.dataset import Dataset
+from qcompare.data.understood import findings as data_findings
 from qcompare.engines.engine import Engine, answer
 from qcompare.engines.labels import labels
 from qcompare.report import csv
@@ -96,6 +97,7 @@ def whole_result(
         "traces": tuple(traces.values()),
         "labels": Stage(name="labels", compute=labels, inputs={"dataset": dataset}, codec=TRACE),
         "artifacts": tuple(artifacts.values()),
+        "findings": Stage(name="findings", compute=data_findings, inputs={"dataset": dataset}, codec=None),
     }
     return Stage(name="result", compute=result.assembled, inputs=inputs, codec=None)
 

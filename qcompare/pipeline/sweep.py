@@ -2,111 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Sequence
 
+from filelock import FileLock
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from qcompare.config.options import OptionError
 from qcompare.core.finding import Finding
-from qcompare.pipeline import workers
+from qcompare.core.stage import left
+from qcompare.data.file import DataFileError
+from qcompare.data.understood import Understood, findings, understood
+from qcompare.pipeline import over_configurations, workers
+from qcompare.pipeline.plan import asked, plan
+from qcompare.pipeline.progress import Count, bar, lines
 from qcompare.pipeline.request import Request
-from qcompare.pipeline.results import Written, write
+from qcompare.pipeline.results import LOCK, Written, write
 from qcompare.pipeline.store import Store
 from qcompare.pipeline.trial import Trial
-from qcompare.pipeline.workers import Advance, Task
+from qcompare.pipeline.workers import Task
 from qcompare.report import terminal
+from qcompare.report.terminal import line
+
+LOG = logging.getLogger(__name__)
+"""What `hydra/job_logging=default` writes to a file; nothing is logged by default."""
 
 
-def run(requests: Sequence[Request], console: Console) -> int:
-    """Compute what is missing of all requests, then write and show the results of each. Exit status 0, or 1 when
-    anything fell short."""
-    trials = {request.configuration: request.trials() for request in requests}
-    tasks = [Task(request, trial.seed) for request in requests for trial in missing(request, trials)]
-    fallen = compute(requests, trials, tasks, console) if tasks else {}
-    status = 0
+def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -> int:
+    """Compute what is missing of all requests, then write and show the results of each, and of all together. Exit
+    status 0, or 1 when anything fell short. Raises OptionError for a folder of outputs that cannot be written to, and
+    for a data file that was changed meanwhile.
+
+    tables: whether results are shown, not only progress.
+    """
     for request in requests:
-        own = {task.seed: finding for task, finding in fallen.items() if task.request is request}
-        store = Store(root=request.store)
-        written = write(request, trials[request.configuration], own, store)
-        reused = len(request.config.seed) - sum(task.request is request for task in tasks)
-        show(request, written, reused, store, console)
-        status = max(status, int(written.failed))
+        check_store(request)
+    line(console, asked(requests))
+    LOG.info(asked(requests))
+    doing: list[object] = ["looking for what is stored"]
+    with lines(console, lambda: str(doing[-1])):
+        trials = {request.configuration: request.trials() for request in requests}
+        line(console, str(plan(requests, trials)))
+        data = taken_for(requests, trials, console)
+        tasks: dict[Task, int] = {}
+        for request in requests:
+            tasks |= missing(request, trials[request.configuration])
+        count = Count(tasks)
+        doing.append(count)
+        fallen = compute(requests, list(tasks), count, console) if tasks else {}
+        status = 0
+        for request in requests:
+            doing.append(f"writing the files of {request.configuration}")
+            own = {task.seed: finding for task, finding in fallen.items() if task.request is request}
+            store = Store(root=request.store)
+            written = write(request, trials[request.configuration], own, store, data[request.configuration])
+            reused = len(request.config.seed) - sum(task.request is request for task in tasks)
+            if tables:
+                show(request, written, reused, store, console)
+            status = max(status, int(written.failed))
+        for path in over_configurations.write(requests):
+            terminal.path(console, path)
     return status
 
 
-def missing(request: Request, trials: dict[str, list[Trial]]) -> list[Trial]:
-    """The trials that are not stored whole."""
+def check_store(request: Request) -> None:
+    """Raises OptionError unless the store can be written to: /proc says that it may be, and takes no file."""
+    try:
+        request.store.mkdir(parents=True, exist_ok=True)
+        with FileLock(request.store / LOCK):
+            pass
+    except OSError as error:
+        text = f"outputs={request.config.outputs}: cannot be written to ({error.strerror}); give a folder that can"
+        raise OptionError(text) from error
+
+
+def taken_for(requests: Sequence[Request], trials: dict[str, list[Trial]], console: Console) -> dict[str, Understood]:
+    """What the data of each configuration are understood as; each is told once, with what is to be known of it."""
+    found: dict[str, Understood] = {}
+    told: dict[str, Understood] = {}
+    for request in requests:
+        stage = trials[request.configuration][0].data
+        if stage.key not in told:
+            try:
+                dataset = Store(root=request.store).value(stage)
+            except DataFileError as error:
+                raise OptionError(str(error)) from error
+            told[stage.key] = understood(dataset)
+            line(console, f"data={request.config.data.name}: {told[stage.key]}")
+            for finding in findings(dataset):
+                terminal.finding(console, finding.severity.value, finding.where, finding.text)
+        found[request.configuration] = told[stage.key]
+    return found
+
+
+def missing(request: Request, trials: Sequence[Trial]) -> dict[Task, int]:
+    """The trials of a request that are not stored whole, and how many stages each has to compute."""
     store = Store(root=request.store, fresh=request.config.fresh)
-    own = trials[request.configuration]
-    return [trial for trial in own if not all(store.has(stage) for stage in trial.ends)]
+    count = {Task(request, trial.seed): len(left(trial.ends, store.has)) for trial in trials}
+    return {task: stages for task, stages in count.items() if stages}
 
 
-def compute(
-    requests: Sequence[Request], trials: dict[str, list[Trial]], tasks: list[Task], console: Console
-) -> dict[Task, Finding]:
+def compute(requests: Sequence[Request], tasks: list[Task], count: Count, console: Console) -> dict[Task, Finding]:
     """The tasks done by one pool. Returns those that did not end."""
-    count = max(request.config.workers for request in requests)
-    by_seed = {(task.request.configuration, task.seed): task for task in tasks}
-    work = {
-        by_seed[trial.configuration, trial.seed]: steps_left(
-            trial, Store(root=request.store, fresh=request.config.fresh)
-        )
-        for request in requests
-        for trial in trials[request.configuration]
-        if (trial.configuration, trial.seed) in by_seed
-    }
-    with progress(console, work) as advance:
-        return workers.run(tasks, count, advance)
-
-
-def steps_left(trial: Trial, store: Store) -> int:
-    """How many stages of a trial have to be computed."""
-    return sum(not store.has(stage) for end in trial.ends for stage in end.walk() if stage.codec is not None)
+    most = max(request.config.workers for request in requests)
+    with bar(console, count) as advance:
+        return workers.run(tasks, most, advance)
 
 
 def show(request: Request, written: Written, reused: int, store: Store, console: Console) -> None:
     """The small tables, the findings and the paths of what was written."""
-    terminal.show(console, written.summary, written.findings)
+    terminal.show(console, request.configuration, written.summary, written.findings)
     if reused:
-        console.print(f"{reused} of {len(request.config.seed)} seeds were stored already", highlight=False)
+        line(console, f"{reused} of {len(request.config.seed)} seeds were stored already")
     for path in written.paths:
-        console.print(str(path), soft_wrap=True, highlight=False, markup=False)
+        terminal.path(console, path)
     results, size = store.size()
-    console.print(
-        f"stored: {results} results, {size / 1e6:.1f} MB in {store.root}; delete that folder to compute anew",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-    )
-
-
-@contextmanager
-def progress(console: Console, work: dict[Task, int]) -> Iterator[Advance]:
-    """A bar over the stages of all tasks, with time left. work: stages that each task has to compute."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[stage]}"),
-    )
-    names = list(dict.fromkeys(task.request.configuration for task in work))
-    name = names[0] if len(names) == 1 else f"{len(names)} configurations"
-    with Progress(*columns, console=console, transient=True) as bar:
-        shown = bar.add_task(f"{name}, 0/{len(work)} trials", total=sum(work.values()), stage="")
-        begun: dict[Task, int] = dict.fromkeys(work, 0)
-        done: set[Task] = set()
-
-        def advance(task: Task, stage: str) -> None:
-            if stage:
-                begun[task] += 1
-            else:
-                done.add(task)
-            completed = sum(work[each] if each in done else max(count - 1, 0) for each, count in begun.items())
-            current = f"{task.request.configuration} seed {task.seed}: {stage}" if stage else ""
-            bar.update(shown, completed=completed, description=f"{name}, {len(done)}/{len(work)} trials", stage=current)
-
-        yield advance
+    stored = f"stored: {results} results, {size / 1e6:.1f} MB in {store.root}; delete that folder to compute anew"
+    line(console, stored)

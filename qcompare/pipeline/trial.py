@@ -16,6 +16,7 @@ from qcompare.core.archive import Files
 from qcompare.core.comparison import Comparison
 from qcompare.core.finding import Finding
 from qcompare.core.stage import Stage
+from qcompare.data.dataset import Dataset
 from qcompare.engines.listed import ENGINES
 from qcompare.pipeline import steps
 from qcompare.routes.listed import ROUTES
@@ -31,6 +32,7 @@ class Trial:
 
     configuration: str
     seed: int
+    data: Stage[Dataset]
     comparisons: tuple[Comparison, ...]
     result: Stage[Result]
     tables: dict[str, Stage[pd.DataFrame]]
@@ -63,6 +65,7 @@ def trial(config: Config, configuration: str, seed: int) -> Trial:
     return Trial(
         configuration=configuration,
         seed=seed,
+        data=data,
         comparisons=pairs,
         result=result,
         tables=_tables(result),

@@ -17,12 +17,16 @@ WORDS = {
     "close": "close",
     "local": "local only",
     "uncovered": "not emulated",
+    "undefined": "undefined",
     "unseen": "not seen",
     "refused": "not run",
+    "crashed": "not run",
 }
-"""Verdict -> how a cell says it. One that differs shows its figures."""
+"""Verdict -> how a cell says it. One of DIFFERING shows its figures."""
 
-QUIET = ("exact", "close", "local", "refused")
+DIFFERING = ("differs", "amplified")
+
+QUIET = ("exact", "close", "local", "amplified", "refused", "crashed")
 """Verdicts that are no finding about one operator."""
 
 
@@ -30,8 +34,8 @@ def operators_table(rows: pd.DataFrame, kernel_sets: Sequence[str]) -> Table:
     """One line a kind of operator and dtype with the number of its tensors, one column a kernel set, the free-running
     model's outputs below.
 
-    rows: the columns of audit.csv, and `verdict` (a key of WORDS, or `differs`) and `output` (whether the tensor is an
-        output of the model).
+    rows: the columns of audit.csv, and `verdict` (a key of WORDS, or one of DIFFERING) and `output` (whether the
+        tensor is an output of the model).
     """
     table = _table("operator", "no.", *kernel_sets)
     for (op, dtype), group in rows.groupby(["op", "dtype"], sort=False):
@@ -45,22 +49,26 @@ def operators_table(rows: pd.DataFrame, kernel_sets: Sequence[str]) -> Table:
 
 
 def findings_table(rows: pd.DataFrame) -> Table | None:
-    """The operators that differ, are not emulated or not seen, the first SHOWN of them; None when there is none.
+    """The operators that differ, are not emulated or not seen, the first SHOWN lines; None when there is none.
 
-    rows: as in `operators_table`. Kernel sets with the same finding share a line.
+    rows: as in `operators_table`. Kernel sets with the same finding share a line, and so do operators of one kind with
+    the same finding.
     """
     found = rows[~rows["verdict"].isin(QUIET)]
     if found.empty:
         return None
-    lines: dict[tuple[str, str, str], list[str]] = {}
+    kernels_of: dict[tuple[str, int, str, str], list[str]] = {}
     for at, row in found.iterrows():
         compared = [(kind, key) for kind, key in KINDS if pd.notna(row[f"{key}_mismatches"])]
         figures = [f"{kind} {_figures(found.loc[[at]], key)}" for kind, key in compared]
         text = "; ".join([*figures, *filter(None, [row["note"]])])
-        lines.setdefault((f"{row['index']} {row['op']}", row["tensor"], text), []).append(row["kernels"])
+        kernels_of.setdefault((row["op"], int(row["index"]), row["tensor"], text), []).append(row["kernels"])
+    lines: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
+    for (op, index, _, text), kernels in kernels_of.items():
+        lines.setdefault((op, text, tuple(kernels)), []).append(index)
     table = _table("operator", "kernels", "finding")
-    for (operator, _, text), kernels in list(lines.items())[:SHOWN]:
-        table.add_row(escape(operator), ", ".join(kernels), escape(text))
+    for (op, text, together), indices in list(lines.items())[:SHOWN]:
+        table.add_row(escape(f"{_ranges(indices)} {op}"), ", ".join(together), escape(text))
     if len(lines) > SHOWN:
         table.add_row("", "", f"and {len(lines) - SHOWN} more in audit.csv")
     return table
@@ -78,9 +86,20 @@ def _table(first: str, *headings: str) -> Table:
     return table
 
 
+def _ranges(indices: Sequence[int]) -> str:
+    """Such as `0-7, 9`."""
+    runs: list[list[int]] = []
+    for index in sorted(set(indices)):
+        if runs and index == runs[-1][-1] + 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
 def _cell(rows: pd.DataFrame) -> str:
     lines = []
-    differing = rows[rows["verdict"] == "differs"]
+    differing = rows[rows["verdict"].isin(DIFFERING)]
     if len(differing):
         lines = [f"{kind} {_figures(differing, key)}" for kind, key in KINDS]
     for verdict, word in WORDS.items():
@@ -94,7 +113,9 @@ def _output_cell(rows: pd.DataFrame) -> str:
     compared = rows[rows["accumulated_mismatches"].notna()]
     if compared.empty:
         return "-"
-    return _figures(compared, "accumulated") if compared["accumulated_mismatches"].sum() else "exact"
+    if compared["accumulated_mismatches"].sum():
+        return _figures(compared, "accumulated")
+    return "close" if compared["dtype"].str.startswith("float").any() else "exact"
 
 
 def _figures(rows: pd.DataFrame, kind: str) -> str:
@@ -106,5 +127,5 @@ def _figures(rows: pd.DataFrame, kind: str) -> str:
     if unequal == 0:
         return "0"
     share = 100 * unequal / int(compared["n"].sum())
-    shown = f"{share:.2g} %" if share >= 0.01 else "<0.01 %"
+    shown = f"{share:.0f} %" if share >= 10 else f"{share:.2g} %" if share >= 0.01 else "<0.01 %"
     return shown if pd.isna(largest) else f"{shown} ≤{int(largest)}"

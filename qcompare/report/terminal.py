@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -19,30 +20,68 @@ Metrics = Mapping[str, Mapping[str, float]]
 """Metric -> its statistics by name; NaN where one is not defined."""
 
 
-def show(console: Console, summary: Rows, findings: Rows) -> None:
-    """The tables of a configuration, and its findings: the rows of summary.csv and of findings.csv."""
-    console.print(summary_table(summary))
-    console.print(labels_table(summary))
+def show(console: Console, configuration: str, summary: Rows, findings: Rows) -> None:
+    """The tables of a configuration, and its findings: the rows of summary.csv and of findings.csv. What several seeds
+    have in common is told once."""
+    console.print()
+    line(console, configuration)
+    narrow = console.width < WIDE
+    console.print(summary_table(summary, narrow=narrow))
+    console.print(labels_table(summary, narrow=narrow))
+    alike: dict[tuple[str, ...], list[int]] = {}
     for row in findings:
-        where = ", ".join(filter(None, [f"seed {row['seed']}", row["route"] and f"route {row['route']}", row["where"]]))
-        style = STYLES.get(row["severity"], "")
-        console.print(f"{row['severity']}: {where}: {row['text']}", style=style, highlight=False, markup=False)
+        alike.setdefault(tuple(row[name] for name in ("severity", "route", "where", "text")), []).append(
+            int(row["seed"])
+        )
+    for (severity, route, place, text), own in alike.items():
+        finding(console, severity, ", ".join(filter(None, [seeds(own), route and f"route {route}", place])), text)
     if not any(EngineId.parse(name).family is Family.MICRO for name in {row["engine_b"] for row in summary}):
-        console.print("TensorFlow Lite Micro was not run: pip install tflite-micro (Linux, x86-64)", markup=False)
+        line(console, "TensorFlow Lite Micro was not run: pip install tflite-micro (Linux, x86-64)")
 
+
+def line(console: Console, text: str, style: str = "") -> None:
+    """One line, as it is; a terminal breaks it between words."""
+    console.print(text, style=style, soft_wrap=not console.is_terminal, highlight=False, markup=False)
+
+
+def path(console: Console, place: Path) -> None:
+    """A path on a line of its own, never broken."""
+    console.print(str(place), soft_wrap=True, highlight=False, markup=False)
+
+
+def finding(console: Console, severity: str, where: str, text: str) -> None:
+    """A finding in a line."""
+    line(console, f"{severity}: {where}: {text}", STYLES.get(severity, ""))
+
+
+def seeds(numbers: Sequence[int]) -> str:
+    """`seed 7`, `seeds 0..9`, `seeds 0, 3, 5` or, of many, `seeds 0, 3, 5 and 7 more`."""
+    if len(numbers) == 1:
+        return f"seed {numbers[0]}"
+    if list(numbers) == list(range(numbers[0], numbers[0] + len(numbers))):
+        return f"seeds {numbers[0]}..{numbers[-1]}"
+    shown = ", ".join(map(str, numbers[:MOST_SEEDS]))
+    return f"seeds {shown}" + (f" and {len(numbers) - MOST_SEEDS} more" if len(numbers) > MOST_SEEDS else "")
+
+
+MOST_SEEDS = 8
+"""Seeds that are named in a line."""
+
+WIDE = 80
+"""Columns of a terminal from which on the tables have their full form; the narrow one takes 60."""
 
 STYLES = {"failure": "red", "warning": "yellow"}
 """Severity -> how it looks."""
 
 
-def summary_table(summary: Rows) -> Table:
-    """What differs, one line a pair: means over the seeds of the output's comparisons. Readable in 80 columns.
+def summary_table(summary: Rows, *, narrow: bool = False) -> Table:
+    """What differs, one line a pair: means over the seeds of the output's comparisons, and the largest LSB of all.
 
     summary: the rows of summary.csv. A dash stands for a figure that no seed has; an SQNR that only some seeds have
-    says how many.
+    says how many. narrow: a above b, for 60 columns instead of 80.
     """
-    table = _table("Difference of the outputs, mean over the seeds")
-    for heading in ("route", "a", "b"):
+    table = _table("Difference of the outputs: means over seeds, largest LSB")
+    for heading in ("route", "a\nb") if narrow else ("route", "a", "b"):
         table.add_column(heading, overflow="fold")
     for heading in ("seeds", "unequal", "max LSB", "SQNR dB"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -50,30 +89,31 @@ def summary_table(summary: Rows) -> Table:
     for (route, a, b), metrics in _pairs(summary, against_labels=False):
         if previous not in (None, route):
             table.add_section()
-        seeds = max(found["n"] for found in metrics.values())
+        n = max(found["n"] for found in metrics.values())
         sqnr = metrics["sqnr_db"]
-        some = f" ({sqnr['n']:g})" if 0 < sqnr["n"] < seeds else ""
+        some = f" ({sqnr['n']:g})" if 0 < sqnr["n"] < n else ""
         table.add_row(
             "" if route == previous else route,
-            a,
-            b,
-            f"{seeds:g}",
+            *(["\n".join([*EngineId.parse(a).within(PAIR), *EngineId.parse(b).within(PAIR)])] if narrow else [a, b]),
+            f"{n:g}",
             _percent(metrics["mismatch_rate"]["mean"]),
-            _number(metrics["max_lsb"]["mean"], ".1f"),
+            _number(metrics["max_lsb"]["max"], ".0f"),
             _number(sqnr["mean"], ".1f") + some,
         )
         previous = route
     return table
 
 
-def labels_table(summary: Rows) -> Table:
+def labels_table(summary: Rows, *, narrow: bool = False) -> Table:
     """How right each engine is, one line an engine: accuracy, or for a regression the RMSE, over the seeds.
 
-    summary: the rows of summary.csv, of which those against the labels are shown.
+    summary: the rows of summary.csv, of which those against the labels are shown. narrow: for 60 columns instead of 80.
     """
     pairs = _pairs(summary, against_labels=True)
     classification = any(metrics["top1_agreement"]["n"] > 0 for _, metrics in pairs)
     metric, title, form = ("top1_agreement", "Accuracy", ".4f") if classification else ("rmse", "RMSE", ".4g")
+    if narrow:
+        form = form.replace("4g", "3g")
     table = _table(f"{title} against the labels")
     for heading in ("route", "engine"):
         table.add_column(heading, overflow="fold")
@@ -85,9 +125,14 @@ def labels_table(summary: Rows) -> Table:
             table.add_section()
         found = metrics[metric]
         shown = [_number(found[name], form) for name in ("mean", "std", "min", "max")]
-        table.add_row("" if route == previous else route, engine, f"{found['n']:g}", *shown)
+        named = "\n".join(EngineId.parse(engine).within(ENGINE)) if narrow else engine
+        table.add_row("" if route == previous else route, named, f"{found['n']:g}", *shown)
         previous = route
     return table
+
+
+PAIR, ENGINE = 21, 13
+"""Columns for an engine's name in the narrow tables."""
 
 
 def _table(title: str) -> Table:

@@ -48,6 +48,56 @@ def test_equal_outputs_have_no_error_and_no_sqnr():
     )
 
 
+GRIDS = [
+    Grid.single(0.1, -3, np.int8),
+    Grid.single(0.0371, 127, np.int8),
+    Grid.single(1 / 3, -128, np.int8),
+    Grid.single(7e-5, 0, np.int16),
+]
+
+
+def products(q, grid):
+    """Integers as a network hands them on: float32 products."""
+    return (q.astype(np.float32) - np.float32(grid.zero)) * grid.lsb
+
+
+def from_the_smallest(q, grid):
+    """Integers as TensorFlow's fake quantization gives them: float32 steps above the smallest real."""
+    smallest = (np.float32(grid.smallest) - np.float32(grid.zero)) * grid.lsb
+    return (q.astype(np.float32) - np.float32(grid.smallest)) * grid.lsb + smallest
+
+
+def every_integer(grid):
+    return np.arange(grid.smallest, grid.largest + 1).astype(grid.dtype).reshape(-1, 16)
+
+
+@pytest.mark.parametrize("given", [products, from_the_smallest])
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_integers_stored_as_float32_products_are_those_integers(grid, given):
+    q = every_integer(grid)
+    for a, b in ((given(q, grid), q), (q, given(q, grid))):
+        assert compare(a, b, grid, classification=False) == compare(q, q, grid, classification=False)
+
+
+@pytest.mark.parametrize("given", [products, from_the_smallest])
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_one_unequal_integer_among_products_is_the_only_noise(grid, given):
+    q = every_integer(grid)
+    other = q.copy()
+    other[3, 5] += 1
+    assert compare(given(q, grid), other, grid, classification=False) == compare(q, other, grid, classification=False)
+
+
+def test_reals_between_the_integers_keep_their_sqnr_though_no_integer_is_unequal():
+    q = every_integer(GRID)
+    near = products(q, GRID)
+    near[2, 2] += 0.01 * GRID.lsb
+    figures = compare(near, q, GRID, classification=False)
+    assert figures.mismatches == 0
+    assert figures.max_abs_error == pytest.approx(0.01 * GRID.lsb, rel=1e-3)
+    assert 80 < figures.sqnr_db < 110
+
+
 @pytest.mark.parametrize("flip", [1, -1, 7])
 def test_one_flipped_integer_is_one_mismatch(flip):
     b = SOME.copy()

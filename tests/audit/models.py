@@ -39,6 +39,32 @@ def dense_tanh_mul():
     )
 
 
+def flattened():
+    """float32: t0 [1, 2, 3] reshaped to [its own first dimension, -1], as Keras 3 has it for a free batch, and TANH t9.
+
+    t1 = SHAPE, t5 = its first element, t7 = PACK of that and -1.
+    """
+    return joined(
+        activation((1, 2, 3), FLOAT32),
+        activation((3,), np.int32),
+        *(constant(np.array([at], np.int32)) for at in (0, 1, 1)),
+        activation((), np.int32),
+        constant(np.array(-1, np.int32)),
+        activation((2,), np.int32),
+        activation((1, 6), FLOAT32),
+        activation((1, 6), FLOAT32),
+        operators=(
+            ("SHAPE", (0,), (1,), {"out_type": 2}, "ShapeOptions"),
+            ("STRIDED_SLICE", (1, 2, 3, 4), (5,), {"shrink_axis_mask": 1}, "StridedSliceOptions"),
+            ("PACK", (5, 6), (7,), {"values_count": 2, "axis": 0}, "PackOptions"),
+            ("RESHAPE", (0, 7), (8,), {}, ""),
+            ("TANH", (8,), (9,), {}, ""),
+        ),
+        inputs=(0,),
+        outputs=(9,),
+    )
+
+
 def float16_weights():
     """float32: t3 = FULLY_CONNECTED of t0 by the float16 constant t1 through DEQUANTIZE t2."""
     rng = np.random.default_rng(5)
@@ -51,6 +77,20 @@ def float16_weights():
             ("DEQUANTIZE", (1,), (2,), {}, "DequantizeOptions"),
             ("FULLY_CONNECTED", (0, 2, -1), (3,), *DENSE),
         ),
+        inputs=(0,),
+        outputs=(3,),
+    )
+
+
+def tanh_by_integers():
+    """float32: t3 = FULLY_CONNECTED of t1 = TANH of t0 by the int8 constant t2: t1 is rounded to 8 bits on the way."""
+    rng = np.random.default_rng(5)
+    return joined(
+        activation((1, 40), FLOAT32),
+        activation((1, 40), FLOAT32),
+        constant(rng.integers(-127, 128, (30, 40)).astype(np.int8), 0.011),
+        activation((1, 30), FLOAT32),
+        operators=(("TANH", (0,), (1,), {}, ""), ("FULLY_CONNECTED", (1, 2, -1), (3,), *DENSE)),
         inputs=(0,),
         outputs=(3,),
     )

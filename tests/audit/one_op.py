@@ -71,10 +71,11 @@ def random_scale(rng: np.random.Generator, low: float = 1e-3, high: float = 0.2)
 
 
 def random_zero_point(rng: np.random.Generator, dtype: Any) -> int:
-    """A zero point: anywhere in int8 (the ends included more often), 0 in int16."""
-    if np.dtype(dtype) != np.int8:
+    """A zero point: anywhere in 8 bits (the ends included more often), 0 in int16."""
+    if np.dtype(dtype).itemsize > 1:
         return 0
-    return int(rng.choice([-128, 127, 0, *rng.integers(-128, 128, 5)]))
+    above = 128 if np.dtype(dtype) == np.uint8 else 0
+    return above + int(rng.choice([-128, 127, 0, *rng.integers(-128, 128, 5)]))
 
 
 def random_shape(rng: np.random.Generator, rank: int, most: int = 8) -> tuple[int, ...]:
@@ -87,6 +88,8 @@ def random_values(rng: np.random.Generator, tensor: Tensor, samples: int) -> np.
     shape = (samples, *tensor.shape)
     if tensor.dtype.kind == "f":
         return rng.normal(size=shape).astype(tensor.dtype)
+    if tensor.dtype.kind == "b":
+        return rng.random(shape) < 0.5
     limits = np.iinfo(tensor.dtype)
     values = rng.integers(limits.min, limits.max + 1, shape)
     near = np.clip(np.round(rng.normal(scale=0.1 * limits.max, size=shape)), limits.min, limits.max)

@@ -9,13 +9,14 @@ import pytest
 from qcompare.audit.one_op import FLOAT32, activation, cases, one_op
 from qcompare.cli import audit
 from qcompare.core.graph import model_of
+from qcompare.core.lstm import OPERATOR
 from qcompare.engines import micro
 from qcompare.engines.runtimes import RUNTIMES
 from qcompare.manual import arithmetic, executor
 from qcompare.manual.call import NotCoveredError
 from qcompare.tflite import schema
 from tests import commands
-from tests.audit.models import crashing_softmax, dense_tanh_mul, float16_weights
+from tests.audit.models import crashing_softmax, dense_tanh_mul, flattened, float16_weights, tanh_by_integers
 from tests.loops import UNITS, counter, recurrent
 
 pytestmark = pytest.mark.runtime
@@ -213,6 +214,15 @@ def test_a_tensor_that_the_runtime_never_writes_is_noted_and_not_counted(saved):
     assert rows.loc[("xnnpack", "FULLY_CONNECTED"), "accumulated_mismatches"] == 0
 
 
+def test_what_follows_from_shapes_is_exact_and_does_not_stop_the_runtime(saved):
+    status, rows = run(saved(flattened()))
+    assert status == 0
+    rows = rows.set_index(["kernels", "op"])
+    for kernels in RUNTIMES:
+        assert rows.loc[kernels, "n"].tolist() == [3, 1, 2, 6 * SAMPLES, 6 * SAMPLES]
+        assert (rows.loc[kernels, ["local_mismatches", "accumulated_mismatches"]] == 0).all(axis=None)
+
+
 def test_a_model_that_crashes_one_runtime_is_audited_in_the_others(saved, tmp_path, capsys):
     inputs = tmp_path / "equal.npz"
     np.savez(inputs, np.zeros((2, 2000), np.int8))
@@ -231,6 +241,132 @@ def test_a_runtime_that_refuses_the_model_is_noted(saved):
     assert status == 1
     assert "ATAN2" in rows.loc[0, "note"]
     assert rows.loc[0, "n"] == 0
+
+
+def test_a_runtime_that_nobody_asked_for_and_that_refuses_the_model_is_a_remark(saved, capsys):
+    path = saved(float16_weights())
+    status, rows = run(path)
+    assert status == 0
+    assert rows.set_index("kernels").loc["micro", "n"].sum() == 0
+    assert "not run in micro: TensorFlow Lite Micro refuses the model" in capsys.readouterr().out
+    assert run(path, "--kernels", "micro,optimized")[0] == 1
+
+
+def test_numbers_that_a_kernel_leaves_undefined_are_told_and_pass_unless_asked_for(saved, capsys):
+    """TensorFlow Lite Micro reads the int8 weights of a float LSTM as floats."""
+    case = next(case for case in cases() if case.op == OPERATOR)
+    graph = as_floats(case.draw(np.random.default_rng(0)))
+    path = saved(graph)
+    status, rows = run(path, "--kernels", "micro")
+    assert status == 1
+    assert rows.loc[0, "note"].startswith("not emulated: the kernel gives no defined numbers of float32-int8")
+    assert run(path)[0] == 0
+    assert "undefined" in capsys.readouterr().out
+
+
+def as_floats(graph):
+    """An int8 LSTM as one of floats with int8 weights: its biases zero."""
+    tensors = []
+    for tensor in graph.tensors:
+        if tensor.data is None:
+            tensor = replace(tensor, dtype=FLOAT32, grid=None)
+        elif tensor.dtype == np.int32:
+            tensor = replace(tensor, dtype=FLOAT32, grid=None, data=np.zeros(tensor.shape, np.float32))
+        tensors.append(tensor)
+    operators = tuple(replace(operator, intermediates=()) for operator in graph.operators)
+    return replace(graph, tensors=tuple(tensors), operators=operators)
+
+
+def test_a_model_that_no_runtime_runs_does_not_pass(saved, monkeypatch):
+    monkeypatch.setattr(audit, "RUNTIMES", {"micro": RUNTIMES["micro"]})
+    assert run(saved(float16_weights()))[0] == 1
+
+
+def test_a_runtime_that_crashes_does_not_pass_whoever_asked_for_it(saved, tmp_path):
+    inputs = tmp_path / "equal.npz"
+    np.savez(inputs, np.zeros((2, 2000), np.int8))
+    assert run(saved(crashing_softmax()), "--inputs", str(inputs))[0] == 1
+
+
+@pytest.fixture
+def slightly_off(monkeypatch):
+    """The manual engine's TANH is off by half of what counts as close."""
+    right = arithmetic.compute
+
+    def wrong(call, arithmetic):
+        results = right(call, arithmetic)
+        return tuple(y + np.float32(5e-5) for y in results) if call.operator.name == "TANH" else results
+
+    monkeypatch.setattr(executor, "compute", wrong)
+
+
+def test_differences_that_rounding_to_8_bits_alone_makes_are_explained_and_pass(saved, slightly_off, capsys, tmp_path):
+    path = saved(tanh_by_integers())
+    status, rows = run(path, "--kernels", "reference", "--save-failing", str(tmp_path / "failing"))
+    assert status == 0
+    rows = rows.set_index("op")
+    assert rows["local_mismatches"].sum() == 0
+    assert rows.loc["FULLY_CONNECTED", "accumulated_mismatches"] > 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "a dynamic-range operator rounds its float input to 8 bits" in printed
+    assert f"nothing to save in {tmp_path / 'failing'}: no operator differs on the runtime's own inputs" in printed
+    assert not (tmp_path / "failing").exists()
+
+
+def test_a_fault_behind_such_rounding_does_not_pass(saved, slightly_off, monkeypatch):
+    below = arithmetic.compute
+
+    def wrong(call, arithmetic):
+        results = below(call, arithmetic)
+        return tuple(y * np.float32(1.01) for y in results) if call.operator.name == "FULLY_CONNECTED" else results
+
+    monkeypatch.setattr(executor, "compute", wrong)
+    status, rows = run(saved(tanh_by_integers()), "--kernels", "reference")
+    assert status == 1
+    assert rows.set_index("op").loc["FULLY_CONNECTED", "local_mismatches"] > 0
+
+
+def test_a_fault_before_such_rounding_does_not_pass(saved, monkeypatch):
+    right = arithmetic.compute
+
+    def wrong(call, arithmetic):
+        results = right(call, arithmetic)
+        return tuple(y * np.float32(1.01) for y in results) if call.operator.name == "TANH" else results
+
+    monkeypatch.setattr(executor, "compute", wrong)
+    assert run(saved(tanh_by_integers()), "--kernels", "reference")[0] == 1
+
+
+def test_outputs_of_floats_are_close_and_of_integers_exact(saved, capsys):
+    def output():
+        (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("model output"))
+        return line.split()[-1]
+
+    run(saved(tanh_by_integers()), "--kernels", "reference")
+    assert output() == "close"
+    run(saved(dense_tanh_mul()), "--kernels", "reference")
+    assert output() == "exact"
+
+
+def test_each_model_has_a_folder_of_its_own(saved, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    first = saved(dense_tanh_mul()).rename(tmp_path / "first.tflite")
+    second = saved(flattened()).rename(tmp_path / "second.tflite")
+    for path in first, second:
+        assert audit.main([path.name, "--kernels", "reference", "--samples", "2"]) == 0
+        assert f"outputs/audit/{path.stem}/audit.csv" in capsys.readouterr().out
+    held = [pd.read_csv(tmp_path / "outputs" / "audit" / name / "audit.csv") for name in ("first", "second")]
+    assert [list(rows["op"])[-1] for rows in held] == ["MUL", "TANH"]
+
+
+def test_an_operator_of_floats_and_integers_that_the_runtime_takes_is_refused_by_name(saved):
+    sides = activation((1, 4), FLOAT32), activation((1, 4), FLOAT32)
+    output = activation((1, 4), np.int8, 0.1)
+    graph = one_op("ADD", sides, [output], {"fused_activation_function": "NONE"}, "AddOptions")
+    status, rows = run(saved(graph), "--kernels", "reference")
+    assert status == 1
+    assert pd.isna(rows.loc[0, "local_mismatches"])
+    assert rows.loc[0, "note"] == "not emulated: float32, float32 and int8 together are not covered"
 
 
 def test_a_bias_that_names_its_filters_dimension_is_audited_where_it_runs(saved):
@@ -330,7 +466,7 @@ def test_the_command_line_does_without_tensorflow(saved):
     assert run.returncode == 0
     assert "qcompare.audit" in run.stderr
     assert "tensorflow" not in run.stderr
-    assert (path.parent / "audit.csv").exists()
+    assert (path.parent / "outputs" / "audit" / "model" / "audit.csv").exists()
 
 
 def test_help_names_the_options(tmp_path):

@@ -197,7 +197,7 @@ def test_help_wins_over_a_wrong_option(here, capfd):
 
 
 def test_an_interrupt_is_one_line(here, capfd, monkeypatch):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("qcompare.pipeline.sweep.run", interrupt)

@@ -56,9 +56,9 @@ def held_back(folder):
 def test_a_run_ends_well_and_says_what_it_wrote(runs, name):
     run = runs[name]
     assert (run.status, run.err) == (0, "")
-    assert "Difference of the outputs, mean over the seeds" in run.out
+    assert "Difference of the outputs: means over seeds, largest LSB" in run.out
     for folder in (run.folder / "outputs").iterdir():
-        if folder.name.startswith("."):
+        if folder.name.startswith(".") or not folder.is_dir():
             continue
         for file in ("errors.csv", "summary.csv", "parameters.csv", "ptq_seeds.png", "qat_seeds.png", "labels.png"):
             assert f"outputs/{folder.name}/{file}" in run.out
@@ -73,7 +73,9 @@ def test_a_run_leaves_its_results_and_nothing_else(runs, name):
     assert {path.name for path in folder.iterdir()} == {"mine.npz", "outputs"}
     stored = [path.suffix for path in (folder / "outputs" / ".store").rglob("*") if path.is_file()]
     assert set(stored) == {".zip", ".json", ".lock"}
-    for results in (path for path in (folder / "outputs").iterdir() if path.name != ".store"):
+    over = {path.name for path in (folder / "outputs").iterdir() if path.is_file()}
+    assert over == ({"errors.csv", "summary.csv", "configurations.csv"} if name == "multirun" else set())
+    for results in (path for path in (folder / "outputs").iterdir() if path.is_dir() and path.name != ".store"):
         assert not list(results.rglob(".*"))
         files = {path.name for path in results.iterdir() if path.is_file()}
         assert files == {
@@ -92,11 +94,14 @@ def test_a_run_leaves_its_results_and_nothing_else(runs, name):
 
 def test_a_multirun_writes_every_combination(runs):
     run = runs["multirun"]
-    names = sorted(path.name for path in (run.folder / "outputs").glob("[!.]*"))
+    names = sorted(path.name for path in (run.folder / "outputs").glob("[!.]*") if path.is_dir())
     assert [name.split("-")[0] for name in names] == ["dense", "simple_rnn"]
     for name in names:
         assert {path.name for path in (run.folder / "outputs" / name).glob("seed=*")} == {"seed=0", "seed=1"}
         assert yaml.safe_load((run.folder / "outputs" / name / "config.yaml").read_text())["seed"] == [0, 1]
+    over = csv(run.folder / "outputs" / "errors.csv")
+    assert set(over["configuration"]) == set(names)
+    assert len(over) == sum(len(csv(run.folder / "outputs" / name / "errors.csv")) for name in names)
 
 
 @every_folder

@@ -150,7 +150,19 @@ def test_a_file_that_is_no_archive(tmp_path, content):
         read_inputs(path, graph_of(activation((1, 2), INT8, 0.5)))
 
 
-def test_a_single_array_file_is_no_archive(tmp_path):
-    np.save(tmp_path / "x.npy", np.zeros((1, 2)))
-    with pytest.raises(InputsError, match=r"no readable \.npz"):
-        read_inputs(tmp_path / "x.npy", graph_of(activation((1, 2), INT8, 0.5)))
+def test_the_test_inputs_of_training_data_are_taken(saved):
+    x = np.arange(24, dtype=np.float32).reshape(4, 6)
+    path = saved(x_train=np.zeros((9, 6), np.float32), y_train=np.zeros(9, int), x_test=x, y_test=np.zeros(4, int))
+    graph = graph_of(activation((1, 6), FLOAT32))
+    assert (read_inputs(path, graph)[0].reshape(4, 6) == x).all()
+    assert len(read_inputs(path, graph, 3)[0]) == 3
+    with pytest.raises(InputsError, match="it holds x_train, y_train, x_test, y_test; the model needs t0, t1"):
+        read_inputs(path, graph_of(activation((1, 6), FLOAT32), activation((1, 6), FLOAT32)))
+
+
+def test_one_array_in_a_file_of_its_own(tmp_path):
+    x = np.arange(24, dtype=np.float32).reshape(4, 6)
+    np.save(tmp_path / "x.npy", x)
+    assert (read_inputs(tmp_path / "x.npy", graph_of(activation((1, 6), FLOAT32)))[0].reshape(4, 6) == x).all()
+    with pytest.raises(InputsError, match=r"x\.npy: it holds x; the model needs t0, t1"):
+        read_inputs(tmp_path / "x.npy", graph_of(activation((1, 6), FLOAT32), activation((1, 6), FLOAT32)))

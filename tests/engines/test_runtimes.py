@@ -37,7 +37,7 @@ def test_each_runs_its_kernel_set(kernels):
 def test_what_each_leaves_unwritten(kernels):
     graph = float16_weights()
     first = {index: array[0] for index, array in random_inputs(graph, 1, 0).items()}
-    found = RUNTIMES[kernels].unwritten(write(model_of(graph)), first, activations=(2, 3), constant=(2,))
+    found = RUNTIMES[kernels].unwritten(write(model_of(graph)), first, activations=(2, 3), constant={2: None})
     assert found == ({2} if kernels == "xnnpack" else set())
 
 

@@ -1,4 +1,5 @@
-"""Random one-operator graphs: data movement, FULLY_CONNECTED, ADD, SUB, MUL, TANH, LOGISTIC, RELU, RELU6, QUANTIZE."""
+"""Random one-operator graphs: data movement, FULLY_CONNECTED, ADD, SUB, MUL, TANH, LOGISTIC, RELU, RELU6, ELU, GELU,
+LOGICAL_AND, QUANTIZE."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ import numpy as np
 
 from qcompare.core.graph import Graph
 from qcompare.manual.call import Call, Operand
+from qcompare.manual.ops.activations import Scaling, table_away
 from qcompare.manual.ops.add import parameters, sum_double, sum_merged
+from qcompare.manual.ops.elu import exp_less_one, expm1
 from qcompare.manual.rounding import double, f64, rne32, up
 from tests.audit.one_op import Builder, random_scale, random_shape, random_zero_point
 
@@ -244,6 +247,65 @@ def quantize_float(rng: np.random.Generator, dtype: Any) -> Graph:
     return build.graph("QUANTIZE", (x,), (y,), version=2)
 
 
+def quantize_mixed(rng: np.random.Generator, dtype: Any) -> Graph:
+    """8-bit integers with a sign to ones without, or from them; in a third of the models 128 apart and else equal."""
+    build, shape = Builder(), random_shape(rng, int(rng.integers(1, 5)))
+    out = np.uint8 if dtype == np.int8 else np.int8
+    scale, zero = random_scale(rng), random_zero_point(rng, dtype)
+    x = build.activation(shape, dtype, scale, zero)
+    if rng.random() < 0.3:
+        y = build.activation(shape, out, scale, zero + (128 if out == np.uint8 else -128))
+    else:
+        y = build.activation(shape, out, scale * rng.uniform(0.3, 3), random_zero_point(rng, out))
+    return build.graph("QUANTIZE", (x,), (y,), version=2)
+
+
+def _full_table(rng: np.random.Generator, dtype: Any, name: str, *options: Any) -> Graph:
+    """A function of a tensor so large that all 256 values are met."""
+    build, scale = Builder(), random_scale(rng, 4e-3, 0.1) * (1 if dtype == np.int8 else 1 / 256)
+    x = build.activation((1, 2048), dtype, scale, random_zero_point(rng, dtype))
+    y = build.activation((1, 2048), dtype, scale * rng.uniform(0.4, 1.5), random_zero_point(rng, dtype))
+    return build.graph(name, (x,), (y,), *options)
+
+
+def elu(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _full_table(rng, dtype, "ELU")
+
+
+def elu_ties(rng: np.random.Generator, dtype: Any) -> Graph:
+    """Half-way results above zero, or scales for which exp(x) - 1 and expm1(x) give other integers below it."""
+    for _ in range(400):
+        x, half = random_scale(rng, 2e-3, 0.05), rng.random() < 0.01
+        scaling = Scaling(
+            x_scale=np.float32(x),
+            x_zero_point=random_zero_point(rng, dtype),
+            y_scale=np.float32(2 * x if half else x * rng.uniform(0.05, 1.5)),
+            y_zero_point=random_zero_point(rng, dtype),
+        )
+        if half or (table_away(expm1, scaling) != table_away(exp_less_one, scaling)).any():
+            break
+    build = Builder()
+    tensors = [
+        build.activation((1, 2048), dtype, *each)
+        for each in ((scaling.x_scale, scaling.x_zero_point), (scaling.y_scale, scaling.y_zero_point))
+    ]
+    return build.graph("ELU", tensors[:1], tensors[1:])
+
+
+def gelu(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _full_table(rng, dtype, "GELU", "GeluOptions", {"approximate": False})
+
+
+def gelu_approximate(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _full_table(rng, dtype, "GELU", "GeluOptions", {"approximate": True})
+
+
+def logical_and(rng: np.random.Generator, dtype: Any) -> Graph:
+    build, shape = Builder(), random_shape(rng, 3)
+    inputs = tuple(build.activation(each, dtype) for each in (shape, shape if rng.random() < 0.5 else (1, 1, 1)))
+    return build.graph("LOGICAL_AND", inputs, (build.activation(shape, dtype),), "LogicalAndOptions", {})
+
+
 def dequantize(rng: np.random.Generator, dtype: Any) -> Graph:
     build, shape = Builder(), random_shape(rng, int(rng.integers(1, 5)))
     x = build.activation(shape, dtype, random_scale(rng), random_zero_point(rng, dtype))
@@ -278,6 +340,25 @@ def transpose(rng: np.random.Generator, dtype: Any) -> Graph:
     inputs = (move.tensor(shape), move.integers(list(axes)))
     output = move.tensor(tuple(shape[i] for i in axes))
     return move.build.graph("TRANSPOSE", inputs, (output,), "TransposeOptions", {}, version=2)
+
+
+def select(rng: np.random.Generator, dtype: Any) -> Graph:
+    """Of three operands, some of one element."""
+    move, shape = Movement(rng, dtype), random_shape(rng, 3)
+    one = [(1, 1, 1) if rng.random() < 0.3 else shape for _ in range(3)]
+    if shape not in one:
+        one[0] = shape
+    inputs = (move.build.activation(one[0], np.bool_), move.tensor(one[1]), move.tensor(one[2]))
+    return move.build.graph("SELECT_V2", inputs, (move.tensor(shape),), "SelectV2Options", {})
+
+
+def reverse(rng: np.random.Generator, dtype: Any) -> Graph:
+    """Along one axis, or several next to each other, in any order, some counted from the end."""
+    move, shape = Movement(rng, dtype), random_shape(rng, 4)
+    first = int(rng.integers(0, 4))
+    axes = rng.permutation(np.arange(first, int(rng.integers(first, 4)) + 1))
+    inputs = (move.tensor(shape), move.integers([int(axis) - 4 * int(rng.integers(0, 2)) for axis in axes]))
+    return move.build.graph("REVERSE_V2", inputs, (move.tensor(shape),), "ReverseV2Options", {}, version=3)
 
 
 def pack(rng: np.random.Generator, dtype: Any) -> Graph:
@@ -410,6 +491,14 @@ GENERATORS = {
     "RELU6": relu6,
     "QUANTIZE": quantize,
     "QUANTIZE float": quantize_float,
+    "QUANTIZE mixed": quantize_mixed,
+    "ELU": elu,
+    "ELU ties": elu_ties,
+    "GELU": gelu,
+    "GELU approximate": gelu_approximate,
+    "LOGICAL_AND": logical_and,
+    "REVERSE_V2": reverse,
+    "SELECT_V2": select,
     "DEQUANTIZE": dequantize,
     "RESHAPE": reshape,
     "TRANSPOSE": transpose,

@@ -8,8 +8,11 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -19,6 +22,7 @@ from qcompare.analysis.errors import ERRORS, ErrorsRow
 from qcompare.analysis.figures import Figures
 from qcompare.analysis.listed import TABLES
 from qcompare.analysis.statistics import SUMMARY
+from qcompare.config.options import OptionError
 from qcompare.core.archive import packed
 from qcompare.core.child import Child
 from qcompare.core.files import replace_whole
@@ -26,7 +30,6 @@ from qcompare.core.key import RowKey
 from qcompare.pipeline import results, sweep, workers
 from qcompare.pipeline.store import Store
 from qcompare.pipeline.trial import trial
-from qcompare.pipeline.workers import Task
 from qcompare.report import csv
 from tests.core.test_child import wait_until
 from tests.requests import request
@@ -211,6 +214,113 @@ def test_requests_share_one_pool_and_each_has_its_files(tmp_path, computing):
         assert str(what.folder / "errors.csv") in said
 
 
+def over_all(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("*.csv")}
+
+
+def units(folder, *widths, seed="0..1"):
+    return [asked(folder, f"model.units={width}", f"seed={seed}", "workers=2") for width in widths]
+
+
+def test_several_configurations_have_files_over_all_of_them(tmp_path, computing):
+    both = units(tmp_path, 4, 8)
+    said = run(*both)[1]
+    assert set(over_all(tmp_path)) == {"errors.csv", "summary.csv", "configurations.csv"}
+    for name in over_all(tmp_path):
+        assert f"{tmp_path / name}\n" in said
+        frames = [pd.read_csv(what.folder / name) for what in both]
+        together = pd.read_csv(tmp_path / name)
+        assert together["configuration"].unique().tolist() == sorted(what.configuration for what in both)
+        assert len(together) == sum(map(len, frames))
+        for what, frame in zip(both, frames, strict=True):
+            own = together[together["configuration"] == what.configuration].reset_index(drop=True)
+            pd.testing.assert_frame_equal(own[list(frame)], frame)
+    joined = pd.read_csv(tmp_path / "errors.csv").merge(pd.read_csv(tmp_path / "configurations.csv"), how="left")
+    assert set(joined["model.units"]) == {"[4]", "[8]"}
+
+
+def test_the_order_of_configurations_and_seeds_changes_no_byte_over_all(tmp_path, computing):
+    found = []
+    for name, widths, seed in (("one", (4, 8), "[0,1]"), ("other", (8, 4), "[1,0]")):
+        (tmp_path / name).mkdir()
+        run(*units(tmp_path / name, *widths, seed=seed))
+        found.append(over_all(tmp_path / name))
+    assert found[0] == found[1]
+
+
+def test_options_that_only_some_configurations_have_are_columns_of_all(tmp_path, computing):
+    run(asked(tmp_path), request("model=lmu", f"outputs={tmp_path}", "seed=0"))
+    found = pd.read_csv(tmp_path / "configurations.csv", keep_default_na=False, dtype=str).set_index("model.name")
+    assert found.loc["lmu", "model.order"] == "16"
+    assert found.loc["lstm", "model.order"] == ""
+
+
+def test_one_configuration_has_its_own_files_only(tmp_path, computing):
+    run(*units(tmp_path, 4, 8))
+    before = over_all(tmp_path)
+    run(*units(tmp_path, 16))
+    assert over_all(tmp_path) == before
+    run(*units(tmp_path, 16, 8))
+    after = pd.read_csv(tmp_path / "configurations.csv")
+    assert sorted(after["model.units"]) == ["[16]", "[8]"]
+
+
+def test_each_folder_of_outputs_has_the_files_over_its_own(tmp_path, computing):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    run(*units(tmp_path / "one", 4, 8), *units(tmp_path / "other", 4))
+    assert len(over_all(tmp_path / "one")) == 3
+    assert over_all(tmp_path / "other") == {}
+
+
+def test_the_files_over_all_have_the_trials_that_fell(tmp_path, computing):
+    computing(dying)
+    status, _ = run(*units(tmp_path, 4, 8, seed="0..1"))
+    assert status == 1
+    errors = pd.read_csv(tmp_path / "errors.csv")
+    assert errors.groupby("seed")["n"].count().to_dict() == {0: len(errors) / 2, 1: 0}
+
+
+def test_a_run_says_first_what_it_does_and_what_the_data_are(tmp_path, computing):
+    what = asked(tmp_path, "seed=0..1", "workers=1")
+    told = ("classification, 10 classes; 1437 training and 360 test samples of 8 steps of 8 features; x from 0 to 1",)
+    lines = run(what)[1].splitlines()
+    assert lines[0] == "qcompare: lstm-int8, seeds 0..1"
+    assert "stages are to be computed; no finished seed tells how long" in lines[1]
+    assert lines[2] == f"data=digits: {told[0]}"
+    understood = yaml.safe_load((what.folder / "config.yaml").read_text())["understood"]
+    assert understood == {
+        "task": "classification",
+        "classes": 10,
+        "outputs": 10,
+        "labels": "",
+        "x_train": [1437, 8, 8],
+        "x_test": [360, 8, 8],
+        "x_range": [0.0, 1.0],
+    }
+    assert "nothing is to be computed" in run(what)[1].splitlines()[1]
+
+
+@pytest.mark.parametrize("folder", ["/proc", "/proc/self/fd", "/sys", "/proc/x", "/sys/x", "/dev/null/x"])
+def test_a_folder_that_takes_no_files_is_refused_before_anything_is_computed(folder, tmp_path, computing):
+    what = asked(tmp_path)
+    what = replace(what, config=replace(what.config, outputs=Path(folder)))
+    text = io.StringIO()
+    with pytest.raises(OptionError) as caught:
+        sweep.run([what], Console(file=text))
+    assert str(caught.value).startswith(f"outputs={folder}: cannot be written to (")
+    assert str(caught.value).endswith("); give a folder that can")
+    assert text.getvalue() == ""
+
+
+def test_what_is_to_be_known_of_the_data_is_said_before_anything_is_computed(tmp_path, computing):
+    x, y = np.full((6, 2, 2), 99.0), np.eye(2)[[0, 1] * 3]
+    np.savez(tmp_path / "far.npz", x_train=x, x_test=x, y_train=y, y_test=y)
+    said = run(asked(tmp_path, "data=file", f"data.file={tmp_path / 'far.npz'}"))[1].splitlines()
+    assert said[2].startswith("data=file: classification, 2 classes (labels were one-hot, [samples, 2]); 6 training")
+    assert said[3].startswith("warning: data: x lies in [99, 99], beyond [-10, 10]")
+
+
 def test_rows_join_to_their_configuration(tmp_path, computing):
     what = asked(tmp_path, "seed=0", "model.units=[8,4]", "workers=1")
     run(what)
@@ -274,18 +384,3 @@ def test_an_interrupt_ends_the_workers_and_keeps_what_is_finished(tmp_path, comp
             os.kill(process, 0)
     assert (tmp_path / "computed-0").exists()
     assert not (tmp_path / f"computed-{STOPPED}").exists()
-
-
-def test_progress_counts_stages_and_trials(tmp_path):
-    what = asked(tmp_path)
-    shown = io.StringIO()
-    console = Console(file=shown, force_terminal=True, width=120)
-    one, other = Task(what, 0), Task(what, 1)
-    with sweep.progress(console, {one: 2, other: 5}) as advance:
-        advance(one, "data")
-        advance(one, "QAT")
-        advance(other, "data")
-        advance(one, "")
-        advance(other, "")
-    assert "2/2 trials" in shown.getvalue()
-    assert "100%" in shown.getvalue()

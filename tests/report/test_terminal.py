@@ -8,7 +8,7 @@ from rich.console import Console
 
 from qcompare.core.tap import Tap
 from qcompare.report.csv import texts, written
-from qcompare.report.terminal import labels_table, show, summary_table
+from qcompare.report.terminal import labels_table, line, seeds, show, summary_table
 from tests import rows as made
 from tests.rows import row
 
@@ -28,7 +28,7 @@ def shown(table, width=80):
 
 def told(rows, findings=(), width=80):
     console = Console(width=width, record=True, file=io.StringIO())
-    show(console, summary_of(rows), findings)
+    show(console, "lstm-int8", summary_of(rows), findings)
     return console.export_text()
 
 
@@ -40,7 +40,7 @@ def test_the_summary_shows_means_over_the_seeds():
     rows = [row(0, **FIGURES), row(1, **FIGURES | {"max_lsb": 6, "sqnr_db": None})]
     rows += [row(0, tap=Tap("recurrent_0/h", 1), max_lsb=99), row(0, a="labels", top1_agreement=0.5)]
     lines = shown(summary_table(summary_of(rows))).splitlines()
-    assert lines[-1].split() == ["qat", "qat", "interpreter:reference", "2", "12.35", "%", "4.5", "41.3", "(1)"]
+    assert lines[-1].split() == ["qat", "qat", "interpreter:reference", "2", "12.35", "%", "6", "41.3", "(1)"]
     assert not any("labels" in line or "99" in line for line in lines)
 
 
@@ -123,3 +123,105 @@ def test_a_run_without_micro_says_how_to_add_it(engine, hinted):
 
 def test_a_run_without_rows_is_shown():
     assert "Difference of the outputs" in told([])
+
+
+ENGINES = ["manual:dequantized", "interpreter:reference", "interpreter:optimized", "interpreter:xnnpack", "micro"]
+LONGEST: dict[str, Any] = {"mismatch_rate": 1.0, "max_lsb": 65535, "sqnr_db": -100.26}
+
+
+def words(text):
+    return set(text.replace("─", " ").split())
+
+
+@pytest.mark.parametrize("width", [60, 70, 80, 120])
+@pytest.mark.parametrize("metric", ["top1_agreement", "rmse"])
+def test_no_word_is_broken(width, metric):
+    rows = [
+        row(seed, a=a, b=b, route=route, **LONGEST)
+        for a in ENGINES
+        for b in ENGINES
+        for route in ("ptq", "float")
+        for seed in range(2)
+    ]
+    for seed in range(2):
+        figure: dict[str, Any] = {metric: 1.2345e-05 * (1 + seed)}
+        rows += [row(seed, a="labels", b=b, **figure) for b in ENGINES]
+    rows.append(row(7, a=ENGINES[0], b=ENGINES[1], max_lsb=1))
+    text = told(rows, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    narrow = width < 80
+    named = {part for name in ENGINES for part in (name.replace(":", ": ").split() if narrow else [name])}
+    assert named | {"unequal", "SQNR", "seeds", "route", "Difference", "65535", "-100.3"} <= words(text)
+    assert all(
+        any(word in known for known in [*ENGINES, *ALLOWED]) or word[-1] in "0123456789%)-" for word in words(text)
+    ), words(text)
+
+
+ALLOWED = [
+    *(
+        "lstm-int8",
+        "Difference",
+        "of",
+        "the",
+        "outputs:",
+        "means",
+        "over",
+        "seeds,",
+        "largest",
+        "LSB",
+        "route",
+        "a",
+        "b",
+    ),
+    *("seeds", "unequal", "max", "SQNR", "dB", "Accuracy", "RMSE", "against", "labels", "engine", "mean", "std", "min"),
+    *("ptq", "float", "qat"),
+]
+
+
+def test_a_line_a_pair_at_80_columns_and_two_at_60():
+    rows = [row(0, a="manual:dequantized", **FIGURES)]
+    assert "manual:dequantized interpreter:reference" in told(rows, width=80)
+    lines = [line.split() for line in told(rows, width=60).splitlines()]
+    first = lines.index(["qat", "manual:dequantized", "1", "12.35", "%", "3", "41.3"])
+    assert lines[first + 1] == ["interpreter:reference"]
+
+
+def test_the_largest_lsb_of_all_seeds_is_shown():
+    rows = [row(seed, **FIGURES | {"max_lsb": largest}) for seed, largest in enumerate((0, 0, 7))]
+    assert shown(summary_table(summary_of(rows))).splitlines()[-1].split()[-2] == "7"
+
+
+def test_the_configuration_stands_above_its_tables():
+    lines = told([row(0, **FIGURES)]).splitlines()
+    assert lines[:2] == ["", "lstm-int8"]
+    assert "Difference of the outputs" in lines[2]
+
+
+def test_what_seeds_have_in_common_is_told_once():
+    findings = [finding("warning", str(seed), "", "data", "x is far") for seed in range(10)]
+    findings += [finding("failure", str(seed), "qat", "micro", "arena") for seed in (1, 4)]
+    lines = told([row(0, b="micro", **FIGURES)], findings).splitlines()
+    assert lines[-2:] == ["warning: seeds 0..9, data: x is far", "failure: seeds 1, 4, route qat, micro: arena"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ([7], "seed 7"),
+        ([0, 1], "seeds 0..1"),
+        ([3, 4, 5], "seeds 3..5"),
+        ([5, 4], "seeds 5, 4"),
+        ([0, 2], "seeds 0, 2"),
+        (list(range(0, 20, 2)), "seeds 0, 2, 4, 6, 8, 10, 12, 14 and 2 more"),
+    ],
+)
+def test_seeds_in_words(numbers, text):
+    assert seeds(numbers) == text
+
+
+def test_a_line_is_broken_by_a_terminal_alone():
+    text = "word " * 30
+    for terminal, count in ((True, 3), (False, 1)):
+        console: Any = Console(width=60, file=io.StringIO(), force_terminal=terminal)
+        line(console, text.strip())
+        assert len(console.file.getvalue().splitlines()) == count

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from qcompare.manual.rule import Halves, Method, Precision, Requantization, Roun
 from qcompare.manual.sigmoid16 import scaling, table_logistic, table_tanh
 from qcompare.manual.tables import arguments, look_up
 from qcompare.manual.variant import Path, Variant
+
+T = TypeVar("T")
 
 
 def logistic(x: np.ndarray) -> np.ndarray:
@@ -76,22 +79,26 @@ class Scaling:
         return self.x_scale * self.centred().astype(np.float32)
 
 
+Function = Callable[[np.ndarray], np.ndarray]
+"""From and to float32 arrays; a table is filled with it."""
+
+
 @lru_cache(maxsize=256)
-def table_away(name: str, scaling: Scaling) -> np.ndarray:
+def table_away(f: Function, scaling: Scaling) -> np.ndarray:
     """(36) round_half_away(f(s (q - z)) * (1 / s_out)) + z_out in float32: TFLite `LUTPopulateInt8`."""
-    values = (_tanh32 if name == "TANH" else _logistic32)(scaling.reals())
+    values = f(scaling.reals())
     return through(round_half_away(values * (np.float32(1) / scaling.y_scale)), *scaling.ending)
 
 
 @lru_cache(maxsize=256)
-def table_even(name: str, scaling: Scaling) -> np.ndarray:
+def table_even(f: Function, scaling: Scaling) -> np.ndarray:
     """(90) rint(f(s (q - z)) * (1 / s_out) + z_out) in float32: XNNPACK reference/unary-elementwise.cc."""
-    values = (_tanh32 if name == "TANH" else _logistic64)(scaling.reals())
+    values = f(scaling.reals())
     return saturate(np.rint(values * (np.float32(1) / scaling.y_scale) + np.float32(scaling.y_zero_point)), np.int8)
 
 
 @lru_cache(maxsize=256)
-def table_fixed(name: str, scaling: Scaling) -> np.ndarray:
+def _table_fixed(name: str, scaling: Scaling) -> np.ndarray:
     """(91) gemmlowp in 32 bits with four integer bits: TFLite `Tanh`, `Logistic` (reference/integer_ops)."""
     x = scaling.centred()
     m, shift = quantize_multiplier(float(scaling.x_scale) * 2.0**27)
@@ -101,7 +108,9 @@ def table_fixed(name: str, scaling: Scaling) -> np.ndarray:
     return saturate(np.where(x >= radius, 127, np.where(x <= -radius, -128, y)), np.int8)
 
 
-def _by_table(build: Callable[[str, Scaling], np.ndarray]) -> Compute:
+def by_table(build: Callable[[T, Scaling], np.ndarray], of: T) -> Compute:
+    """An int8 operator by the table of one of the functions above. of: what it is told the function by."""
+
     def compute(call: Call) -> Outputs:
         x, y = call.input(0), call.outputs[0]
         scaling = Scaling(
@@ -110,7 +119,7 @@ def _by_table(build: Callable[[str, Scaling], np.ndarray]) -> Compute:
             y_scale=y.scale,
             y_zero_point=y.zero_point,
         )
-        return [look_up(build(call.operator.name, scaling), x.value)]
+        return [look_up(build(of, scaling), x.value)]
 
     return compute
 
@@ -177,18 +186,22 @@ def _relu_clamp(call: Call) -> Outputs:
     return [clamp_to(x.tensor, 0.0, UPPER[call.operator.name])(x.value)]
 
 
-_FUNCTION_RULES: Mapping[Rule, Compute] = {
-    Method("FIXED16"): _fixed,
-    Method("FIXED32"): _by_table(table_fixed),
-    Method("INTERPOLATED"): _interpolated,
-    Method("TABLE"): _by_table(table_away),
-    Method("TABLE", Halves.EVEN): _by_table(table_even),
-}
+def _function(name: str, real: Compute, away: Function, even: Function) -> Op:
+    """TANH or LOGISTIC. away, even: what their int8 tables (36) and (90) are filled with."""
+    rules: Mapping[Rule, Compute] = {
+        Method("FIXED16"): _fixed,
+        Method("FIXED32"): by_table(_table_fixed, name),
+        Method("INTERPOLATED"): _interpolated,
+        Method("TABLE"): by_table(table_away, away),
+        Method("TABLE", Halves.EVEN): by_table(table_even, even),
+    }
+    return Op(real=real, rules=rules, variant=_variant)
+
 
 # TFLite `QuantizedReluX` (kernels/activations.cc).
 _RELU_RULES = requantizations(_relu, Rounding.DOUBLE.by(Precision.FLOAT32))
 
-LOGISTIC = Op(real=_real_logistic, rules=_FUNCTION_RULES, variant=_variant)
+LOGISTIC = _function("LOGISTIC", _real_logistic, _logistic32, _logistic64)
 RELU = Op(
     real=_real_relu,
     rules={
@@ -198,4 +211,4 @@ RELU = Op(
     },
 )
 RELU6 = Op(real=_real_relu6, rules={**_RELU_RULES, Method("CLAMP"): _relu_clamp})
-TANH = Op(real=_real_tanh, rules=_FUNCTION_RULES, variant=_variant)
+TANH = _function("TANH", _real_tanh, _tanh32, _tanh32)

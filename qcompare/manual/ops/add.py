@@ -11,7 +11,7 @@ import numpy as np
 from qcompare.manual.activation import activate, require_no_activation
 from qcompare.manual.blocks import in_blocks
 from qcompare.manual.broadcast import runs
-from qcompare.manual.call import Call, Compute, NotCoveredError, Op, Outputs, align
+from qcompare.manual.call import Call, Compute, NotCoveredError, Op, Outputs, align, equal_dtypes
 from qcompare.manual.pipeline import Ending, ending, through
 from qcompare.manual.power_of_two import checked_log2
 from qcompare.manual.rounding import multiply_double, quantize_multiplier, rdbp, srdhm
@@ -195,5 +195,7 @@ _RULES: Mapping[Rule, Compute] = {
     Method("WRAP"): _wrap,
 }
 
-ADD = Op(real=_real, rules={**_RULES, Method("MERGED", blocks=16): _merged}, delegated=_delegated)
-SUB = Op(real=_real, rules=_RULES, delegated=_delegated)
+ADD = Op(
+    real=_real, rules={**_RULES, Method("MERGED", blocks=16): _merged}, delegated=_delegated, dtypes=equal_dtypes()
+)
+SUB = Op(real=_real, rules=_RULES, delegated=_delegated, dtypes=equal_dtypes())

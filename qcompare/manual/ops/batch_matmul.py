@@ -6,7 +6,16 @@ import numpy as np
 
 from qcompare.core.grid import Grid
 from qcompare.manual import variant
-from qcompare.manual.call import Call, NotCoveredError, Op, Operand, Outputs, align, requantizations
+from qcompare.manual.call import (
+    Call,
+    NotCoveredError,
+    Op,
+    Operand,
+    Outputs,
+    align,
+    requantizations,
+    require_equal_dtypes,
+)
 from qcompare.manual.exact import matmul
 from qcompare.manual.hybrid import OnGrids, asymmetric_even, by_options, rounded
 from qcompare.manual.pipeline import requantized
@@ -85,6 +94,12 @@ def _variant(call: Call) -> Variant:
     return variant.of(left) if left == right == np.float32 else variant.of(left, right)
 
 
+def _dtypes(call: Call) -> None:
+    """The result is of the left one's dtype; on the right may stand int8 whatever that is."""
+    left, right = (call.input(position).tensor for position in (0, 1))
+    require_equal_dtypes(call, [left, *([] if right.dtype == np.int8 else [right]), *call.outputs])
+
+
 def _delegated(call: Call) -> bool:
     """The delegate takes int8, on the right per tensor and without a zero point, and floats by int8."""
     right = call.input(1)
@@ -123,4 +138,5 @@ BATCH_MATMUL = Op(
     },
     variant=_variant,
     delegated=_delegated,
+    dtypes=_dtypes,
 )

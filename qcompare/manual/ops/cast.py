@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_conversion
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, any_dtypes, of_conversion
 from qcompare.manual.ops.movement import COPY, axis_of
 
 
@@ -27,9 +27,9 @@ def _arg(find: Callable[..., np.ndarray]) -> Op:
         axis = axis_of(int(call.parameter(1).reshape(-1)[0]), len(data.shape))
         return [find(data.value, axis=axis).astype(call.outputs[0].dtype)]
 
-    return Op(real=index, rules={COPY: index})
+    return Op(real=index, rules={COPY: index}, dtypes=any_dtypes)
 
 
 ARG_MAX = _arg(np.argmax)
 ARG_MIN = _arg(np.argmin)
-CAST = Op(real=_real_cast, rules={COPY: _cast}, variant=of_conversion)
+CAST = Op(real=_real_cast, rules={COPY: _cast}, variant=of_conversion, dtypes=any_dtypes)

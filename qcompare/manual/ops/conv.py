@@ -9,7 +9,7 @@ from qcompare.manual.activation import activate
 from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_weights, requantizations
 from qcompare.manual.exact import float_for, largest
 from qcompare.manual.hybrid import OnGrids, asymmetric, asymmetric_even, rounded, symmetric
-from qcompare.manual.ops.filters import declared, filter_scales, require_channels
+from qcompare.manual.ops.filters import declared, filter_scales, layer_dtypes, require_channels
 from qcompare.manual.ops.windows import Windows, padded, patches, taps, windows_of
 from qcompare.manual.pipeline import requantized
 from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding, Scale
@@ -187,6 +187,7 @@ CONV_2D = Op(
         Method("DYNAMIC", Halves.EVEN): _dynamic_even,
     },
     variant=_variant,
+    dtypes=layer_dtypes(0, (1,), (2,)),
     delegated=_delegated,
 )
 DEPTHWISE_CONV_2D = Op(
@@ -203,5 +204,6 @@ DEPTHWISE_CONV_2D = Op(
         Method("DYNAMIC"): _dynamic,
     },
     variant=_variant,
+    dtypes=layer_dtypes(0, (1,), (2,)),
     delegated=_delegated,
 )

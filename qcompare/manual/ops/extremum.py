@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from qcompare.manual.call import Call, Op, Outputs, align
+from qcompare.manual.call import Call, Op, Outputs, align, equal_dtypes
 from qcompare.manual.ops.movement import COPY, require_equal_quantization
 
 
@@ -20,7 +20,7 @@ def _extremum(choose: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Op:
         require_equal_quantization(call)
         return real(call)
 
-    return Op(real=real, rules={COPY: integers})
+    return Op(real=real, rules={COPY: integers}, dtypes=equal_dtypes())
 
 
 MAXIMUM = _extremum(np.maximum)

@@ -9,7 +9,7 @@ from qcompare.manual.activation import activate
 from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_weights, requantizations
 from qcompare.manual.exact import float_for, largest
 from qcompare.manual.hybrid import asymmetric_even, by_options, rounded
-from qcompare.manual.ops.filters import declared
+from qcompare.manual.ops.filters import declared, layer_dtypes
 from qcompare.manual.pipeline import requantized
 from qcompare.manual.rounding import wrap32
 from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding, Scale
@@ -111,4 +111,5 @@ FULLY_CONNECTED = Op(
         Method("DYNAMIC", Halves.EVEN): _dynamic_even,
     },
     variant=variant_of,
+    dtypes=layer_dtypes(0, (1,), (2,)),
 )

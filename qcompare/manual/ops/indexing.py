@@ -35,5 +35,5 @@ def _gather(call: Call) -> Outputs:
     return [np.stack([np.take(d, i, axis=axis) for d, i in zip(data.value, indices.value, strict=True)])]
 
 
-GATHER = moves(_gather)
-SLICE = moves(_slice)
+GATHER = moves(_gather, 0)
+SLICE = moves(_slice, 0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from qcompare.core.grid import Grid
 from qcompare.manual import variant
-from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, Subgraph
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, Subgraph, any_dtypes
 from qcompare.manual.ops.movement import sampled
 from qcompare.manual.rule import Method
 from qcompare.manual.variant import Path, Variant
@@ -77,4 +77,4 @@ def _variant(call: Call) -> Variant:
     return variant.of(path=Path.HANDED_ON if later else None)
 
 
-WHILE = Op(real=None, rules={Method("LOOP"): _while}, variant=_variant)
+WHILE = Op(real=None, rules={Method("LOOP"): _while}, variant=_variant, dtypes=any_dtypes)

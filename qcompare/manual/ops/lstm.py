@@ -31,6 +31,7 @@ from qcompare.manual.call import Call, NotCoveredError, Op, Operand, Outputs, of
 from qcompare.manual.exact import float_for, largest
 from qcompare.manual.hybrid import OnGrids, by_options, float_weights
 from qcompare.manual.ops.activations import logistic
+from qcompare.manual.ops.filters import layer_dtypes
 from qcompare.manual.pipeline import AddZeroPoint, Clamp, Ending, through
 from qcompare.manual.power_of_two import checked_log2
 from qcompare.manual.rounding import multiply_double, quantize_multiplier, rdbp, saturate16
@@ -311,4 +312,5 @@ UNIDIRECTIONAL_SEQUENCE_LSTM = Op(
     real=_real,
     rules={Method("DYNAMIC"): _dynamic, GEMMLOWP: _reference, INTERPOLATED: _micro},
     variant=_variant,
+    dtypes=layer_dtypes(X, (*of_gates(X_WEIGHTS), *of_gates(H_WEIGHTS)), of_gates(BIASES)),
 )

@@ -1,4 +1,4 @@
-"""Data movement: RESHAPE, TRANSPOSE, PACK, UNPACK, SPLIT, SPLIT_V, CONCATENATION, STRIDED_SLICE.
+"""Data movement: RESHAPE, TRANSPOSE, PACK, UNPACK, SPLIT, SPLIT_V, CONCATENATION, STRIDED_SLICE, REVERSE_V2.
 
 The values stay what they are, so `COPY` is the rule of every kernel set and the real semantics alike.
 """
@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.call import Call, Compute, NotCoveredError, Op, Operand, Outputs, of_output
+from qcompare.manual.call import Call, Compute, NotCoveredError, Op, Operand, Outputs, equal_dtypes, of_output
 from qcompare.manual.rule import Method
 
 COPY = Method("COPY")
 
 
-def moves(compute: Compute) -> Op:
-    """The Op of data movement: integers must keep scale and zero point on their way."""
+def moves(compute: Compute, *data: int) -> Op:
+    """The Op of data movement: integers must keep scale and zero point on their way.
+
+    data: the positions of what is moved; all inputs without any.
+    """
 
     def copy(call: Call) -> Outputs:
         require_equal_quantization(call)
         return compute(call)
 
-    return Op(real=compute, rules={COPY: copy}, variant=of_output)
+    return Op(real=compute, rules={COPY: copy}, variant=of_output, dtypes=equal_dtypes(*data))
 
 
 def require_equal_quantization(call: Call) -> None:
@@ -115,11 +118,20 @@ def _strided_slice(call: Call) -> Outputs:
     return [sampled(data, call.samples)[(slice(None), *index)]]
 
 
+def _reverse(call: Call) -> Outputs:
+    data = call.input(0)
+    axes = sorted({axis_of(int(axis), len(data.shape)) for axis in call.parameter(1).reshape(-1)})
+    if len(axes) != call.parameter(1).size or (axes and axes != list(range(axes[0], axes[-1] + 1))):
+        raise NotCoveredError(call.operator, "a reversal along axes that are not next to each other is")
+    return [np.flip(sampled(data, call.samples), tuple(axes))]
+
+
 CONCATENATION = moves(_concatenation)
 PACK = moves(_pack)
-RESHAPE = moves(_reshape)
-SPLIT = moves(_split)
-SPLIT_V = moves(_split_v)
-STRIDED_SLICE = moves(_strided_slice)
-TRANSPOSE = moves(_transpose)
-UNPACK = moves(_unpack)
+RESHAPE = moves(_reshape, 0)
+REVERSE_V2 = moves(_reverse, 0)
+SPLIT = moves(_split, 1)
+SPLIT_V = moves(_split_v, 0)
+STRIDED_SLICE = moves(_strided_slice, 0)
+TRANSPOSE = moves(_transpose, 0)
+UNPACK = moves(_unpack, 0)

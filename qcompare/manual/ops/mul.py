@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from qcompare.manual.activation import activate, require_no_activation
-from qcompare.manual.call import Call, Op, Outputs, align, requantizations
+from qcompare.manual.call import Call, Op, Outputs, align, equal_dtypes, requantizations
 from qcompare.manual.pipeline import Ending, Requantize, ending, through
 from qcompare.manual.rule import Method, Precision, Requantization, Rounding
 from qcompare.manual.tables import PAIRS, look_up_pair, pair_table
@@ -86,4 +86,5 @@ MUL = Op(
         Method("WRAP"): _wrap,
     },
     delegated=_delegated,
+    dtypes=equal_dtypes(),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_output
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, equal_dtypes, of_output
 from qcompare.manual.ops.movement import COPY, moves, require_equal_quantization, sampled
 
 
@@ -44,5 +44,5 @@ def _mirror(call: Call) -> Outputs:
     return [np.pad(value, widths, mode="symmetric")]
 
 
-PAD = Op(real=_real, rules={COPY: _integers}, variant=of_output)
-MIRROR_PAD = moves(_mirror)
+PAD = Op(real=_real, rules={COPY: _integers}, variant=of_output, dtypes=equal_dtypes(0, 2))
+MIRROR_PAD = moves(_mirror, 0)

@@ -7,7 +7,7 @@ import numpy as np
 from qcompare.core.graph import Tensor
 from qcompare.manual.activation import NO_BOUNDS
 from qcompare.manual.blocks import in_blocks
-from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_conversion, requantizations
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, any_dtypes, of_conversion, requantizations
 from qcompare.manual.pipeline import AddZeroPoint, clamp_to, requantized, saturating, through
 from qcompare.manual.rounding import round_half_away, wrap32
 from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding
@@ -31,7 +31,7 @@ def _away(call: Call) -> Outputs:
     if y.grid is None:
         raise NotCoveredError(call.operator, "an output without a scale is")
     scale, zero_point = y.grid.channels(len(y.shape))
-    return [_stored(_rounded(x / scale), y, zero_point)]
+    return [_stored(round_half_away(x / scale), y, zero_point)]
 
 
 def _even_by_8(call: Call) -> Outputs:
@@ -45,23 +45,20 @@ def _even_by_8(call: Call) -> Outputs:
         return _stored(np.rint(part * np.float32(1.0 / np.float64(y.scale))), y, y.zero_point)
 
     def rest(part: np.ndarray) -> np.ndarray:
-        return _stored(_rounded(part.astype(np.float64) / np.float64(y.scale)), y, y.zero_point)
+        return _stored(round_half_away(part.astype(np.float64) / np.float64(y.scale)), y, y.zero_point)
 
     return [in_blocks(8, whole, rest, x.reshape(call.samples, -1)).reshape(x.shape)]
 
 
 def _even(call: Call) -> Outputs:
-    """(95) rint(x * f32(1 / s)): XNNPACK `xnn_init_f32_qs8_cvt_scalar_params`."""
+    """(95) rint(x * f32(1 / s)), the largest integer for NaN: XNNPACK `xnn_init_f32_qs8_cvt_scalar_params`."""
     y = call.outputs[0]
     limits = np.iinfo(y.dtype)
     scaled = call.input(0).value * (np.float32(1) / y.scale)
+    # The minimum with NaN on its left is what stands on its right.
+    scaled = np.where(np.isnan(scaled), np.float32(np.inf), scaled)
     nearest = np.rint(np.clip(scaled, limits.min - y.zero_point, limits.max - y.zero_point))
     return [through(nearest, *saturating(y))]
-
-
-def _rounded(x: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):  # infinities have no fraction
-        return round_half_away(x)
 
 
 def _stored(rounded: np.ndarray, output: Tensor, zero_point: int | np.ndarray) -> np.ndarray:
@@ -93,6 +90,14 @@ def _dequantize_by_8(call: Call) -> Outputs:
     return [in_blocks(8, whole, rest, x.value.reshape(call.samples, -1)).reshape(call.samples, *shape)]
 
 
+def _delegated(call: Call) -> bool:
+    """The delegate takes floats, and 8-bit integers to the same with ratios of 2^-8 to 2^7."""
+    x, y = call.input(0).tensor, call.outputs[0]
+    if x.dtype.kind == "f":
+        return y.dtype.itemsize == 1
+    return x.dtype == y.dtype and x.dtype.itemsize == 1 and bool(2.0**-8 <= x.scale / y.scale <= 2.0**7)
+
+
 def _cast(call: Call) -> Outputs:
     return [call.input(0).value.astype(call.outputs[0].dtype)]
 
@@ -105,6 +110,7 @@ DEQUANTIZE = Op(
         Method("CAST"): _cast,
     },
     variant=of_conversion,
+    dtypes=any_dtypes,
 )
 QUANTIZE = Op(
     real=_real,
@@ -122,4 +128,6 @@ QUANTIZE = Op(
         ),
     },
     variant=of_conversion,
+    delegated=_delegated,
+    dtypes=any_dtypes,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.call import Call, Op, Outputs, of_output
+from qcompare.manual.call import Call, Op, Outputs, any_dtypes, of_output
 from qcompare.manual.ops.movement import COPY, moves, sampled
 
 
@@ -24,7 +24,7 @@ def _fill(call: Call) -> Outputs:
     return [np.broadcast_to(value, (call.samples, *shape))]
 
 
-EXPAND_DIMS = moves(_reshaped)
-FILL = moves(_fill)
-SHAPE = Op(real=_shape, rules={COPY: _shape}, variant=of_output)
-SQUEEZE = moves(_reshaped)
+EXPAND_DIMS = moves(_reshaped, 0)
+FILL = moves(_fill, 1)
+SHAPE = Op(real=_shape, rules={COPY: _shape}, variant=of_output, dtypes=any_dtypes)
+SQUEEZE = moves(_reshaped, 0)

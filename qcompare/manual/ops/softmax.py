@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 import numpy as np
 
 from qcompare.manual import c_library, variant
-from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_conversion
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, any_dtypes, of_conversion
 from qcompare.manual.gemmlowp32 import exp_on_negative_values, leading_zeros32, one_over_one_plus_x
 from qcompare.manual.lookup import look_up16, table16
 from qcompare.manual.pipeline import Clamp, saturating, through
@@ -116,7 +116,8 @@ def _require_output(call: Call) -> None:
 
 def _variant(call: Call) -> Variant:
     """The dtypes of input and output, one for two equal floats."""
-    return variant.of(np.float32) if call.outputs[0].dtype == np.float32 else of_conversion(call)
+    both = of_conversion(call)
+    return variant.of(np.float32) if both == variant.of(np.float32, np.float32) else both
 
 
 def _beta(call: Call) -> float:
@@ -169,4 +170,5 @@ SOFTMAX = Op(
         Method("LUT", precision=Precision.FLOAT32): _interpolated32,
     },
     variant=_variant,
+    dtypes=any_dtypes,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.call import Call, Op, Outputs, align, requantizations
+from qcompare.manual.call import Call, Op, Outputs, align, equal_dtypes, requantizations
 from qcompare.manual.pipeline import Requantize, saturating, through
 from qcompare.manual.rule import Precision, Requantization, Rounding
 
@@ -30,4 +30,8 @@ def _compute(call: Call, rule: Requantization) -> Outputs:
     return [through((scaled[0] - scaled[1]) ** 2, Requantize(rule, back), *saturating(output))]
 
 
-SQUARED_DIFFERENCE = Op(real=_real, rules=requantizations(_compute, Rounding.DOUBLE.by(Precision.FLOAT64)))
+SQUARED_DIFFERENCE = Op(
+    real=_real,
+    rules=requantizations(_compute, Rounding.DOUBLE.by(Precision.FLOAT64)),
+    dtypes=equal_dtypes(),
+)

@@ -7,6 +7,7 @@ import numpy as np
 from qcompare.manual import variant
 from qcompare.manual.activation import NO_BOUNDS, activate
 from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_weights, requantizations
+from qcompare.manual.ops.filters import layer_dtypes
 from qcompare.manual.pipeline import Requantize, clamp_to, saturating, through
 from qcompare.manual.rounding import wrap32
 from qcompare.manual.rule import Precision, Requantization, Rounding
@@ -76,4 +77,5 @@ SVDF = Op(
         Rounding.DOUBLE.by(Precision.FLOAT64),
     ),
     variant=_variant,
+    dtypes=layer_dtypes(INPUT, (FEATURE_WEIGHTS,), (BIAS,)),
 )

@@ -9,7 +9,7 @@ from qcompare.manual.activation import activate
 from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, of_weights, requantizations
 from qcompare.manual.exact import float_for, largest
 from qcompare.manual.hybrid import OnGrids, asymmetric, asymmetric_even, rounded
-from qcompare.manual.ops.filters import declared, filter_scales, require_channels
+from qcompare.manual.ops.filters import declared, filter_scales, layer_dtypes, require_channels
 from qcompare.manual.ops.windows import windows_of
 from qcompare.manual.pipeline import requantized
 from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding
@@ -127,5 +127,6 @@ TRANSPOSE_CONV = Op(
         Method("DYNAMIC", Halves.EVEN): _dynamic_even,
     },
     variant=_variant,
+    dtypes=layer_dtypes(INPUT, (FILTER,), (BIAS,)),
     delegated=_delegated,
 )

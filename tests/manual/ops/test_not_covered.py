@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qcompare.core.graph import Graph, model_of
-from qcompare.manual.call import NotCoveredError
+from qcompare.core.graph import Graph, Operator, Tensor, model_of
+from qcompare.manual.arithmetic import ARITHMETICS, OPS, compute
+from qcompare.manual.call import Call, NotCoveredError, Operand
 from qcompare.manual.executor import run
 from tests.audit.one_op import random_inputs
 from tests.manual import convolutional_models as models
+from tests.manual import one_op_models
 from tests.manual.convolutional_models import INT8, INT16, INT32
 
 
@@ -69,3 +71,58 @@ def test_512_equal_logits_are_refused_where_the_kernel_aborts() -> None:
         run(model_of(replace(graph, tensors=tensors)), equal, "reference")
     # The float table has no such limit: half a step of 1 / 256 is rounded up.
     assert (run(model_of(replace(graph, tensors=tensors)), equal, "optimized").result == -127).all()
+
+
+def of_another_dtype(graph: Graph, index: int, dtype: np.dtype) -> Graph:
+    """The graph with one tensor of another dtype, a constant's numbers as they are."""
+    tensor = graph.tensors[index]
+    data = None if tensor.data is None else tensor.data.astype(dtype)
+    grid = None if tensor.grid is None or dtype.kind == "f" else replace(tensor.grid, dtype=dtype)
+    changed = replace(tensor, dtype=dtype, data=data, grid=grid)
+    return replace(graph, tensors=(*graph.tensors[:index], changed, *graph.tensors[index + 1 :]))
+
+
+FREE = {
+    "ARG_MAX": "gives indices",
+    "ARG_MIN": "gives indices",
+    "CAST": "converts",
+    "DEQUANTIZE": "converts",
+    "QUANTIZE": "converts",
+    "SHAPE": "looks at no value",
+    "SOFTMAX": "names both in its variant",
+    "WHILE": "compares what it carries",
+}
+"""Operators whose dtypes are looked at elsewhere."""
+
+
+@pytest.mark.parametrize("name", [name for name in OPS if name not in FREE])
+def test_an_output_of_another_dtype_than_what_it_is_made_of_is_refused_by_name(name: str) -> None:
+    first, other = np.dtype(np.int8), np.dtype(np.float32)
+    tensors = [Tensor(index=i, name=f"t{i}", shape=(1,), dtype=first) for i in range(24)]
+    value = np.zeros((1, 1), first)
+    inputs = [Operand(tensor=tensor, value=value, constant=tensor.index > 0) for tensor in tensors]
+    operator = Operator(index=0, name=name, inputs=tuple(range(24)), outputs=(24,))
+    output = Tensor(index=24, name="t24", shape=(1,), dtype=other)
+    call = Call(operator=operator, inputs=tuple(inputs), outputs=(output,), intermediates=(), samples=1)
+    if name == "LESS":  # Whatever it compares, the result is a truth value.
+        inputs[1] = replace(inputs[1], tensor=replace(inputs[1].tensor, dtype=other))
+        call = replace(call, inputs=tuple(inputs))
+    for arithmetic in ARITHMETICS:
+        with pytest.raises(NotCoveredError, match=r"int8.* and float32 together are not covered"):
+            compute(call, arithmetic)
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_an_addition_of_floats_and_integers_is_refused_by_name(position: int) -> None:
+    rng = np.random.default_rng(0)
+    graph = of_another_dtype(one_op_models.add(rng, np.int8), position, np.dtype(np.float32))
+    with pytest.raises(NotCoveredError, match=r"ADD: .*float32.* together are not covered"):
+        run(model_of(graph), random_inputs(rng, graph, 4), "reference")
+
+
+@pytest.mark.parametrize(("position", "dtype", "named"), [(1, "float32", "float32 weights"), (2, "float32", "bias")])
+def test_a_layer_of_integers_with_floats_is_refused_by_name(position: int, dtype: str, named: str) -> None:
+    rng = np.random.default_rng(3)
+    graph = of_another_dtype(conv(rng), position, np.dtype(dtype))
+    with pytest.raises(NotCoveredError, match=rf"CONV_2D: .*{named} with int8 are not covered"):
+        run(model_of(graph), random_inputs(rng, graph, 4), "optimized")

@@ -1,0 +1,55 @@
+"""The rows of all configurations of one command, in the folder of outputs that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from qcompare.analysis.errors import ERRORS
+from qcompare.analysis.statistics import SUMMARY
+from qcompare.core.files import replace_whole
+from qcompare.core.table import Table
+from qcompare.pipeline.request import Request
+from qcompare.pipeline.results import LOCK, options_of
+from qcompare.report import csv
+
+TABLES: tuple[Table[Any, Any], ...] = (ERRORS, SUMMARY)
+"""What is put together as it stands in the folders of the configurations."""
+
+
+def write(requests: Sequence[Request]) -> list[Path]:
+    """Write errors.csv, summary.csv and configurations.csv over the requests into each folder of outputs that has
+    several of them, whose own files are written. The order of the requests and of their seeds changes no byte.
+    Returns the paths."""
+    folders: dict[Path, list[Request]] = {}
+    for request in sorted(requests, key=lambda request: request.configuration):
+        folders.setdefault(request.config.outputs, []).append(request)
+    return [path for folder, own in folders.items() if len(own) > 1 for path in _written(folder, own)]
+
+
+def _written(folder: Path, requests: Sequence[Request]) -> list[Path]:
+    files = {table.file: _together(table, [request.folder for request in requests]) for table in TABLES}
+    files["configurations.csv"] = configurations(requests)
+    with FileLock(requests[0].store / LOCK):
+        for name, content in files.items():
+            replace_whole(folder / name, content)
+    return [folder / name for name in files]
+
+
+def _together(table: Table[Any, Any], folders: Sequence[Path]) -> bytes:
+    """The rows of a table in these folders, those of each by seed."""
+    rows: list[dict[str, str]] = []
+    for folder in folders:
+        own = csv.texts((folder / table.file).read_bytes())
+        rows += sorted(own, key=lambda row: int(row.get("seed", 0)))
+    return csv.lines(table.dtypes, [row.values() for row in rows])
+
+
+def configurations(requests: Sequence[Request]) -> bytes:
+    """configurations.csv: a row each; the columns are those of all, and an option that one has not is empty."""
+    rows = [options_of(request) for request in requests]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return csv.lines(columns, [[row.get(name) for name in columns] for row in rows])

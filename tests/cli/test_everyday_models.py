@@ -1,0 +1,72 @@
+"""qcompare audit of what TensorFlow's converter makes of everyday models: everything compared, nothing differs."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from qcompare.cli import audit
+from qcompare.engines.runtimes import RUNTIMES
+from tests import commands, everyday_models
+from tests.runs import Run
+
+SAMPLES = 8
+
+FILES = [(keras, name) for keras in everyday_models.MODELS for name in everyday_models.names(keras)]
+
+LITERT = set(RUNTIMES) - {"micro"}
+
+NO_ELU = {"reference"}
+"""The kernel sets of LiteRT without ELU, which the converter leaves a float operator in int8 models too."""
+
+
+@pytest.fixture
+def converted(runs):
+    """The path of a converted model. Each Keras has a process of its own, which converts all of its models."""
+
+    def convert(keras, name):
+        def make(folder):
+            command = [sys.executable, "-m", "tests.everyday_models", keras, str(folder)]
+            done = subprocess.run(
+                command, cwd=commands.ROOT, env=commands.environment(), capture_output=True, text=True, check=False
+            )
+            return Run(folder, done.returncode, done.stdout, done.stderr)
+
+        run = runs.once(f"everyday models by {keras}", make)
+        assert run.status == 0, run.err
+        return run.folder / f"{name}.tflite"
+
+    return convert
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize(("keras", "name"), FILES)
+def test_the_audit_passes(converted, keras, name, tmp_path, capsys):
+    path = converted(keras, name)
+    assert audit.main([str(path), "--output", str(tmp_path), "--samples", str(SAMPLES)]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    rows = pd.read_csv(tmp_path / "audit.csv")
+    ran = {kernels for kernels, each in rows.groupby("kernels") if each["n"].any()}
+    assert ran >= (LITERT - NO_ELU if name.startswith("conv1d") else LITERT)
+    assert ("not run in micro" in printed.out) == ("micro" not in ran)
+    assert (rows["local_mismatches"].dropna() == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "operator"),
+    [("lstm-float16", "DEQUANTIZE"), ("lstm_bidirectional-int8", "REVERSE_V2"), ("mlp-uint8", "QUANTIZE")],
+)
+def test_the_models_hold_what_they_are_here_for(converted, name, operator, tmp_path):
+    audit.main(
+        [str(converted("tf_keras", name)), "--output", str(tmp_path), "--kernels", "optimized", "--samples", "2"]
+    )
+    assert operator in set(pd.read_csv(tmp_path / "audit.csv")["op"])
+
+
+def test_what_a_state_is_laid_over_is_not_compared(converted, tmp_path):
+    path = converted("tf_keras", "lstm-float16")
+    audit.main([str(path), "--output", str(tmp_path), "--kernels", "optimized", "--samples", "2"])
+    rows = pd.read_csv(tmp_path / "audit.csv")
+    assert rows["note"].str.contains("an operator keeps its state in it").sum() == 2

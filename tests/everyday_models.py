@@ -1,0 +1,212 @@
+"""What TensorFlow's converter makes of everyday Keras models, one file each.
+
+    python -m tests.everyday_models {keras,tf_keras} FOLDER [NAME...]
+
+`keras` is Keras 3, TensorFlow's default, with a free batch; which of the two TensorFlow takes is settled when it is
+imported, so each is a process of its own. A model is untrained, its weights drawn; it is calibrated on normal numbers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SCHEMES = ("int8", "uint8", "16x8", "float", "float16", "dynamic")
+"""How a model is quantized: all integers, with uint8 at its ends, 16-bit activations, or its weights alone."""
+
+SIZE, CHANNELS, STEPS, FEATURES, CLASSES, WORDS = 12, 3, 6, 26, 4, 200
+
+Layers = Any
+"""The module `keras.layers`, of either Keras."""
+
+
+def mlp(layers: Layers) -> list[Any]:
+    return [
+        layers.Input((24,)),
+        layers.Dense(48, activation="relu"),
+        layers.Dense(40, activation="tanh"),
+        layers.Dense(CLASSES, activation="softmax"),
+    ]
+
+
+def cnn(layers: Layers) -> list[Any]:
+    return [
+        layers.Input((SIZE, SIZE, CHANNELS)),
+        layers.Conv2D(8, 3, activation="relu"),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(),
+        layers.Conv2D(16, 3, padding="same", activation="relu"),
+        layers.Flatten(),
+        layers.Dense(20, activation="relu"),
+        layers.Dense(CLASSES, activation="softmax"),
+    ]
+
+
+def ds_cnn(layers: Layers) -> list[Any]:
+    """Depthwise separable, as for keyword spotting."""
+    separable = [
+        part
+        for _ in range(2)
+        for part in (
+            layers.DepthwiseConv2D(3, padding="same"),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Conv2D(16, 1),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+        )
+    ]
+    return [
+        layers.Input((SIZE, SIZE, 1)),
+        layers.Conv2D(16, (5, 3), strides=2, padding="same"),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        *separable,
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(CLASSES, activation="softmax"),
+    ]
+
+
+def conv1d(layers: Layers) -> list[Any]:
+    return [
+        layers.Input((16, FEATURES)),
+        layers.Conv1D(12, 3, padding="same", activation="relu"),
+        layers.MaxPooling1D(),
+        layers.Conv1D(12, 3, activation="elu"),
+        layers.GlobalAveragePooling1D(),
+        layers.Dense(CLASSES),
+    ]
+
+
+def recurrent(layer: Callable[[Layers], Any], *, batch: int | None = 1, steps: int | None = STEPS) -> Any:
+    def build(layers: Layers) -> list[Any]:
+        # A fixed batch: the converter refuses loops of a free one.
+        shape = (
+            {"batch_shape": (batch, steps, FEATURES)}
+            if not legacy()
+            else {"batch_input_shape": (batch, steps, FEATURES)}
+        )
+        return [layers.InputLayer(**shape), layer(layers), layers.Dense(CLASSES)]
+
+    return build
+
+
+def lstm(layers: Layers) -> Any:
+    return layers.LSTM(40)
+
+
+def attention(layers: Layers) -> Any:
+    """A transformer block: attention, GELU, and normalization, over a fixed batch."""
+    x = layers.Input((STEPS, 16), batch_size=1)
+    attended = layers.MultiHeadAttention(num_heads=2, key_dim=8)(x, x)
+    y = layers.LayerNormalization()(layers.Add()([x, attended]))
+    inner = layers.Dense(16)(layers.Dense(32, activation="gelu")(y))
+    y = layers.LayerNormalization()(layers.Add()([y, inner]))
+    return x, layers.Dense(CLASSES)(layers.GlobalAveragePooling1D()(y))
+
+
+def embedding(layers: Layers) -> list[Any]:
+    return [
+        layers.Input((STEPS,), dtype="int32"),
+        layers.Embedding(WORDS, 8),
+        layers.GlobalAveragePooling1D(),
+        layers.Dense(16, activation="relu"),
+        layers.Dense(CLASSES),
+    ]
+
+
+KERAS: Mapping[str, tuple[Callable[[Layers], Any], tuple[str, ...]]] = {
+    "mlp": (mlp, SCHEMES),
+    "cnn": (cnn, SCHEMES),
+    "ds_cnn": (ds_cnn, ("int8", "float")),
+    "conv1d": (conv1d, ("int8", "float")),
+    "lstm_loop": (recurrent(lstm), ("float",)),
+    "attention": (attention, ("int8", "float")),
+    "embedding": (embedding, ("int8", "float", "dynamic")),
+}
+TF_KERAS: Mapping[str, tuple[Callable[[Layers], Any], tuple[str, ...]]] = {
+    "mlp": (mlp, SCHEMES),
+    "cnn": (cnn, SCHEMES),
+    "ds_cnn": (ds_cnn, ("int8", "uint8", "float", "dynamic")),
+    "conv1d": (conv1d, ("int8", "float")),
+    "lstm": (recurrent(lstm), ("int8", "float", "float16", "dynamic")),
+    "lstm_unrolled": (recurrent(lambda layers: layers.LSTM(40, unroll=True)), ("int8", "16x8", "float")),
+    "lstm_bidirectional": (recurrent(lambda layers: layers.Bidirectional(layers.LSTM(40))), ("int8", "float")),
+    "lstm_any_length": (recurrent(lstm, steps=None), ("int8", "float")),
+    "gru_unrolled": (recurrent(lambda layers: layers.GRU(24, unroll=True)), ("int8",)),
+    "gru": (recurrent(lambda layers: layers.GRU(24)), ("float",)),
+    "attention": (attention, ("int8", "float")),
+    "embedding": (embedding, ("int8", "float", "dynamic")),
+}
+MODELS = {"keras": KERAS, "tf_keras": TF_KERAS}
+"""Which Keras -> name of a model -> what builds it (its layers in a row, or its input and output), and its schemes."""
+
+
+def names(keras: str) -> list[str]:
+    """Of the files that one of the two gives, without the ending."""
+    return [f"{name}-{scheme}" for name, (_, schemes) in MODELS[keras].items() for scheme in schemes]
+
+
+def legacy() -> bool:
+    return os.environ.get("TF_USE_LEGACY_KERAS") == "1"
+
+
+def built(keras: Any, build: Callable[[Layers], Any]) -> Any:
+    """The model, every weight drawn: normalization that has seen data, biases that are not zero."""
+    parts = build(keras.layers)
+    model = keras.Sequential(parts) if isinstance(parts, list) else keras.Model(*parts)
+    rng = np.random.default_rng(3)
+    for weight in model.weights:
+        drawn = rng.normal(0, 0.3, weight.shape)
+        weight.assign(np.abs(drawn) + 0.5 if "variance" in weight.name or "gamma" in weight.name else drawn)
+    return model
+
+
+def converted(tf: Any, model: Any, scheme: str) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    if scheme != "float":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if scheme == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if scheme in ("int8", "uint8", "16x8"):
+        converter.representative_dataset = lambda: ([sample] for sample in samples(model))
+        wide = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        kernels = wide if scheme == "16x8" else tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+        converter.target_spec.supported_ops = [kernels]
+        of_reals = model.inputs[0].dtype == "float32"
+        ends = {"int8": tf.int8, "uint8": tf.uint8, "16x8": tf.int16}[scheme]
+        converter.inference_output_type = ends
+        if of_reals:
+            converter.inference_input_type = ends
+    content: bytes = converter.convert()
+    return content
+
+
+def samples(model: Any, count: int = 40) -> list[np.ndarray]:
+    rng = np.random.default_rng(5)
+    shape = [size or STEPS for size in list(model.inputs[0].shape)[1:]]
+    if model.inputs[0].dtype != "float32":
+        return [rng.integers(0, WORDS, (1, *shape)).astype(np.int32) for _ in range(count)]
+    return [rng.normal(size=(1, *shape)).astype(np.float32) for _ in range(count)]
+
+
+def main(which: str, folder: Path, wanted: list[str]) -> None:
+    os.environ["TF_USE_LEGACY_KERAS"] = "1" if which == "tf_keras" else "0"
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    import tensorflow as tf
+
+    for name, (build, schemes) in MODELS[which].items():
+        for scheme in schemes:
+            file = f"{name}-{scheme}"
+            if not wanted or file in wanted:
+                tf.keras.backend.clear_session()
+                (folder / f"{file}.tflite").write_bytes(converted(tf, built(tf.keras, build), scheme))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
