@@ -1,6 +1,7 @@
 """The audit's tables: what shares a line, and how figures are said."""
 
 import io
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,7 +14,9 @@ def frame(*rows):
     """Rows of (index, op, kernels, verdict, note), one float tensor each."""
     columns = ["index", "op", "kernels", "verdict", "note"]
     table = pd.DataFrame([dict(zip(columns, row, strict=True)) for row in rows])
-    figures = {f"{kind}_{figure}": pd.NA for kind in ("local", "accumulated") for figure in ("mismatches", "max_lsb")}
+    figures: dict[str, Any] = {
+        f"{kind}_{figure}": pd.NA for kind in ("local", "accumulated") for figure in ("mismatches", "max_lsb")
+    }
     return table.assign(tensor=[f"t{i}" for i in table["index"]], dtype="float32", n=200, output=False, **figures)
 
 
