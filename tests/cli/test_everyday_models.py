@@ -11,6 +11,8 @@ from qcompare.engines.runtimes import RUNTIMES
 from tests import commands, everyday_models
 from tests.runs import Run
 
+pytestmark = [pytest.mark.slow, pytest.mark.runtime]
+
 SAMPLES = 8
 
 FILES = [(keras, name) for keras in everyday_models.MODELS for name in everyday_models.names(keras)]

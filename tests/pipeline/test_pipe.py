@@ -12,6 +12,8 @@ import pytest
 from qcompare.pipeline.progress import EVERY
 from tests import commands
 
+pytestmark = pytest.mark.slow
+
 SOON = 2.0
 """Seconds of the processor until the first line: on a machine that does nothing else, seconds."""
 
