@@ -46,6 +46,8 @@ def test_a_trial_that_dies_under_joblib_is_recorded_and_the_other_job_ends_well(
     (finding,) = csv(recurrent / "findings.csv").to_dict("records")
     assert (finding["severity"], finding["where"]) == ("failure", "trial")
     assert finding["text"] == "crashed: killed by signal 9 (SIGKILL)"
+    together = csv(tmp_path / "outputs" / "errors.csv")
+    assert set(together["configuration"]) == {dense.name, recurrent.name}
 
 
 def test_jobs_of_submitit_leave_their_logs_and_results(tmp_path):
