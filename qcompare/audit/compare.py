@@ -140,34 +140,33 @@ def audit(
     model: Model,
     inputs: Values,
     runtime: Runtime,
+    child: Child,
     advance: Callable[[], None] = lambda: None,
 ) -> Audit:
     """One runtime against the arithmetic of its kernel set.
 
     content: the model's file; model: what `schema.read` makes of it. inputs: of the main graph.
+    child: the process that the runtime works in, so that its crash ends nothing else.
     advance: called once an operator and chunk of samples, `steps` times in all.
-
-    The runtime works in a process of its own, so that its crash ends nothing else.
     """
     graph, kernels = model.main, runtime.kernels
     folding = folded(model, kernels)
     whole = model.with_main(with_constants(graph, folding.constants))
     parts: list[Compared] = []
     refusal, crashed = "", False
-    with Child() as child:
-        try:
-            unwritten = _unwritten(child, runtime, content, graph, inputs, folding)
-            work = Work(model=whole, kernels=kernels, folding=folding, unwritten=unwritten)
-            for part in _chunks(graph, inputs):
-                seen = _observed(child, runtime, content, graph, part)
-                if isinstance(seen, Refusal):
-                    refusal = shortened(seen.text)
-                    break
-                parts.append(compare(work, seen, part, advance))
-        except ChildCrashedError as error:
-            refusal, crashed = f"the runtime crashed: {error}", True
-        except ChildFailedError as error:
-            refusal = shortened(str(error))
+    try:
+        unwritten = _unwritten(child, runtime, content, graph, inputs, folding)
+        work = Work(model=whole, kernels=kernels, folding=folding, unwritten=unwritten)
+        for part in _chunks(graph, inputs):
+            seen = _observed(child, runtime, content, graph, part)
+            if isinstance(seen, Refusal):
+                refusal = shortened(seen.text)
+                break
+            parts.append(compare(work, seen, part, advance))
+    except ChildCrashedError as error:
+        refusal, crashed = f"the runtime crashed: {error}", True
+    except ChildFailedError as error:
+        refusal = shortened(str(error))
     compared = _together(parts)
     operators = {operator.index: operator for operator in graph.operators}
     return Audit(

@@ -23,6 +23,7 @@ from qcompare.audit.save import save_failing
 from qcompare.audit.sizes import SAMPLES, computed_of, steps, usual_samples
 from qcompare.audit.tally import TOLERANCE
 from qcompare.cli.arguments import Parser, names_from, positive
+from qcompare.core.child import Child
 from qcompare.core.files import write_whole
 from qcompare.core.graph import Graph, Model
 from qcompare.data.inputs import InputsError, random_inputs, read_inputs
@@ -189,11 +190,12 @@ def _passes(request: Request, audits: Sequence[Audit], found: Sequence[Judged]) 
 
 def _audits(request: Request, errors: Console) -> list[Audit]:
     audits = []
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    # One process for all runtimes: it starts again after a crash, and importing them takes longer than a small model.
+    with Child() as child, Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         for runtime in request.runtimes:
             task = progress.add_task(runtime.kernels, total=steps(request.model.main, request.samples))
             advance = partial(progress.advance, task)
-            audits.append(audit(request.content, request.model, request.inputs, runtime, advance))
+            audits.append(audit(request.content, request.model, request.inputs, runtime, child, advance))
     return audits
 
 

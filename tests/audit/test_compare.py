@@ -9,6 +9,7 @@ from qcompare.audit import compare as module
 from qcompare.audit.compare import SAVED_SAMPLES, audit
 from qcompare.audit.rows import frame, judged
 from qcompare.audit.sizes import bytes_of, steps
+from qcompare.core.child import Child
 from qcompare.core.graph import model_of
 from qcompare.data.inputs import random_inputs
 from qcompare.engines.runtimes import RUNTIMES, LiteRT
@@ -24,7 +25,8 @@ VALUES = 9 * SAMPLES
 def audited(graph, runtime, emulated=None, samples=SAMPLES, advance=lambda: None):
     """The rows by operator of an audit of random samples, and the audit. emulated: what the manual engine is given."""
     content, model = schema.write(model_of(graph)), model_of(emulated or graph)
-    result = audit(content, model, random_inputs(graph, samples, 1), runtime, advance)
+    with Child() as child:
+        result = audit(content, model, random_inputs(graph, samples, 1), runtime, child, advance)
     return frame(list(judged(result))).set_index("op"), result
 
 
