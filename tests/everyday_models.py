@@ -84,6 +84,18 @@ def conv1d(layers: Layers) -> list[Any]:
     ]
 
 
+def dilated(layers: Layers) -> list[Any]:
+    """Causal and centred dilated convolutions, which the converter makes of blocks where the batch is free."""
+    return [
+        layers.Input((15, FEATURES)),
+        layers.Conv1D(12, 3, padding="causal", dilation_rate=2, activation="relu"),
+        layers.Conv1D(12, 3, padding="same", dilation_rate=4, activation="relu"),
+        layers.Conv1D(12, 2, dilation_rate=3),
+        layers.Flatten(),
+        layers.Dense(CLASSES),
+    ]
+
+
 def recurrent(layer: Callable[[Layers], Any], *, batch: int | None = 1, steps: int | None = STEPS) -> Any:
     def build(layers: Layers) -> list[Any]:
         # A fixed batch: the converter refuses loops of a free one.
@@ -126,6 +138,7 @@ KERAS: Mapping[str, tuple[Callable[[Layers], Any], tuple[str, ...]]] = {
     "cnn": (cnn, SCHEMES),
     "ds_cnn": (ds_cnn, ("int8", "float")),
     "conv1d": (conv1d, ("int8", "float")),
+    "dilated": (dilated, ("int8", "float")),
     "lstm_loop": (recurrent(lstm), ("float",)),
     "attention": (attention, ("int8", "float")),
     "embedding": (embedding, ("int8", "float", "dynamic")),
@@ -135,6 +148,7 @@ TF_KERAS: Mapping[str, tuple[Callable[[Layers], Any], tuple[str, ...]]] = {
     "cnn": (cnn, SCHEMES),
     "ds_cnn": (ds_cnn, ("int8", "uint8", "float", "dynamic")),
     "conv1d": (conv1d, ("int8", "float")),
+    "dilated": (dilated, ("int8", "float")),
     "lstm": (recurrent(lstm), ("int8", "float", "float16", "dynamic")),
     "lstm_unrolled": (recurrent(lambda layers: layers.LSTM(40, unroll=True)), ("int8", "16x8", "float")),
     "lstm_bidirectional": (recurrent(lambda layers: layers.Bidirectional(layers.LSTM(40))), ("int8", "float")),

@@ -22,7 +22,7 @@ from qcompare.tflite.builder import ABSENT, Builder
 Draw = Callable[[np.random.Generator], Graph]
 Scale = float | np.floating | np.ndarray
 
-INT8, INT16, INT32, INT64 = (np.dtype(name) for name in ("int8", "int16", "int32", "int64"))
+INT8, INT16, INT32, INT64, BOOL = (np.dtype(name) for name in ("int8", "int16", "int32", "int64", "bool"))
 FLOAT32 = np.dtype(np.float32)
 KINDS = ("near", "ties", "small", "plain")
 
@@ -294,6 +294,29 @@ def dequantize(rng: np.random.Generator, dtype: np.dtype) -> Graph:
     return unary("DEQUANTIZE", dtype, Scales(rng).near(0.0237), FLOAT32, None, 0)
 
 
+def elu(rng: np.random.Generator) -> Graph:
+    """At scales that put a result above or below zero half-way between two integers."""
+    x = Scales(rng).near(0.0237)
+    if rng.random() < 0.5:
+        y = 2 * x
+    else:
+        y = -np.expm1(-float(x) * int(rng.integers(1, 6))) / (int(rng.integers(8, 60)) + 0.5)
+    sides = [activation((1, 256), INT8, x, 3)], [activation((1, 256), INT8, y, 5)]
+    return one_op("ELU", *sides)
+
+
+def gelu(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
+    """By tanh or by erf."""
+    x = activation((1, 256), dtype, Scales(rng).near(0.0237) * unit(dtype), zero(dtype, 3))
+    y = activation((1, 256), dtype, Scales(rng).near(0.0237) * unit(dtype), zero(dtype, -100))
+    return one_op(name, [x], [y], {"approximate": bool(rng.random() < 0.5)}, "GeluOptions")
+
+
+def logical_and(rng: np.random.Generator) -> Graph:
+    sides = [activation((1, 43), BOOL), activation((1, 43 if rng.random() < 0.5 else 1), BOOL)]
+    return one_op("LOGICAL_AND", sides, [activation((1, 43), BOOL)], {}, "LogicalAndOptions")
+
+
 def softmax(rng: np.random.Generator, dtype: np.dtype, out: np.dtype) -> Graph:
     outputs = {(INT8, INT8): (2.0**-8, -128), (INT8, INT16): (2.0**-16, -32768), (INT16, INT16): (2.0**-15, 0)}
     return one_op(
@@ -400,6 +423,21 @@ def lstm(rng: np.random.Generator) -> Graph:
     )
 
 
+def space_to_batch(rng: np.random.Generator, dtype: np.dtype, padding: int) -> Graph:
+    scale, zero_point = Scales(rng).near(0.0237), zero(dtype, -7)
+    return one_op(
+        "SPACE_TO_BATCH_ND",
+        [
+            activation((1, 9 - padding, 4), dtype, scale, zero_point),
+            numbers(3),
+            constant(np.array([[padding, 0]], np.int32)),
+        ],
+        [activation((3, 3, 4), dtype, scale, zero_point)],
+        {},
+        "SpaceToBatchNDOptions",
+    )
+
+
 def movement(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     """Operators that move integers and keep scale and zero point."""
     scale, zero_point = Scales(rng).near(0.0237), zero(dtype, -7)
@@ -447,6 +485,19 @@ def movement(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
             {},
             "PadV2Options",
         ),
+        "REVERSE_V2": ([moved(1, 6, 4), numbers(1)], [moved(1, 6, 4)], {}, "ReverseV2Options"),
+        "SELECT_V2": (
+            [activation((1, 43), BOOL), moved(1, 43), moved(1, 43)],
+            [moved(1, 43)],
+            {},
+            "SelectV2Options",
+        ),
+        "BATCH_TO_SPACE_ND": (
+            [moved(3, 3, 4), numbers(3), constant(np.array([[0, 2]], np.int32))],
+            [moved(1, 7, 4)],
+            {},
+            "BatchToSpaceNDOptions",
+        ),
         "MAXIMUM": ([moved(1, 43), moved(1, 43)], [moved(1, 43)], {}, "MaximumMinimumOptions"),
         "MINIMUM": ([moved(1, 43), moved(1, 43)], [moved(1, 43)], {}, "MaximumMinimumOptions"),
     }
@@ -467,6 +518,9 @@ MOVEMENT = (
     "GATHER",
     "PAD",
     "PADV2",
+    "REVERSE_V2",
+    "SELECT_V2",
+    "BATCH_TO_SPACE_ND",
     "MAXIMUM",
     "MINIMUM",
 )
@@ -493,6 +547,8 @@ def cases() -> Iterator[Case]:
         yield Case(op=name, dtype="int8", draw=partial(function8, name=name))
         yield Case(op=name, dtype="int16", draw=partial(function16, name=name, power_of_two=False))
         yield Case(op=name, dtype="int16, 2^-12", draw=partial(function16, name=name, power_of_two=True))
+    yield Case(op="ELU", dtype="int8", draw=elu)
+    yield Case(op="LOGICAL_AND", dtype="bool", draw=logical_and)
     for dtype, out in ((INT8, INT8), (INT8, INT16), (INT16, INT16)):
         yield Case(op="SOFTMAX", dtype=f"{dtype} to {out}", draw=partial(softmax, dtype=dtype, out=out))
     for out in (INT8, INT16):
@@ -502,6 +558,10 @@ def cases() -> Iterator[Case]:
         yield Case(op="QUANTIZE", dtype=f"{dtype} to {out}", draw=move)
     for dtype in (INT8, INT16):
         yield Case(op="DEQUANTIZE", dtype=dtype.name, draw=partial(dequantize, dtype=dtype))
+    for padding, label in ((0, ""), (2, ", padded")):
+        for dtype in (INT8, INT16):
+            blocks = partial(space_to_batch, dtype=dtype, padding=padding)
+            yield Case(op="SPACE_TO_BATCH_ND", dtype=f"{dtype}{label}", draw=blocks)
     for names, draw in BY_DTYPE:
         for name in names:
             for dtype in (INT8, INT16):
@@ -515,6 +575,7 @@ def relu(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
 BY_DTYPE: tuple[tuple[Sequence[str], Callable[..., Graph]], ...] = (
     (("ADD", "SUB", "MUL"), elementwise),
     (("RELU", "RELU6"), relu),
+    (("GELU",), gelu),
     (("MEAN", "SUM"), reduction),
     (("AVERAGE_POOL_2D", "MAX_POOL_2D"), pooling),
     (MOVEMENT, movement),

@@ -193,9 +193,10 @@ def _audits(request: Request, errors: Console) -> list[Audit]:
     # One process for all runtimes: it starts again after a crash, and importing them takes longer than a small model.
     with Child() as child, Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         for runtime in request.runtimes:
-            task = progress.add_task(runtime.kernels, total=steps(request.model.main, request.samples))
+            model = runtime.allocated(request.model)
+            task = progress.add_task(runtime.kernels, total=steps(model.main, request.samples))
             advance = partial(progress.advance, task)
-            audits.append(audit(request.content, request.model, request.inputs, runtime, child, advance))
+            audits.append(audit(request.content, model, request.inputs, runtime, child, advance))
     return audits
 
 

@@ -19,6 +19,7 @@ class Tensor:
     shape: as stored in the model, batch included.
     data: the constant's value in the tensor's own dtype and shape, or None for an activation.
     variable: True for state that an operator keeps between invocations.
+    free_batch: True when the model leaves the first dimension open; its shape then has a 1 there.
     """
 
     index: int
@@ -28,6 +29,7 @@ class Tensor:
     grid: Grid | None = None
     data: np.ndarray | None = None
     variable: bool = False
+    free_batch: bool = False
 
     @property
     def scale(self) -> np.float32:

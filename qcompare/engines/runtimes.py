@@ -8,9 +8,11 @@ from typing import Protocol, final
 
 import numpy as np
 
+from qcompare.core.graph import Model
 from qcompare.core.tensor_values import TensorValues
 from qcompare.engines import litert, micro
 from qcompare.engines.unwritten import unwritten
+from qcompare.tflite.free_batch import settled
 
 
 class Runtime(Protocol):
@@ -30,6 +32,9 @@ class Runtime(Protocol):
 
     def installed(self) -> bool:
         """Whether its package is there."""
+
+    def allocated(self, model: Model) -> Model:
+        """The model with the shapes that the runtime gives its tensors."""
 
     def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> TensorValues:
         """The model run on each sample by itself, its state reset before each.
@@ -63,6 +68,9 @@ class LiteRT:
     def installed(self) -> bool:
         return True
 
+    def allocated(self, model: Model) -> Model:
+        return settled(model)
+
     def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> TensorValues:
         return litert.run(model, inputs, self.kernels, keep=keep)
 
@@ -88,6 +96,9 @@ class Micro:
 
     def installed(self) -> bool:
         return micro.installed()
+
+    def allocated(self, model: Model) -> Model:
+        return model
 
     def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> TensorValues:
         return micro.run(model, inputs, keep=keep)

@@ -43,13 +43,14 @@ from qcompare.manual.ops import (
     select,
     shape,
     softmax,
+    space_to_batch,
     squared_difference,
     svdf,
     transpose_conv,
 )
 from qcompare.manual.ops import quantize as quantize_ops
-from qcompare.manual.rule import Method, Rule
-from qcompare.manual.rules import KERNEL_SETS, RULES
+from qcompare.manual.rule import Rule
+from qcompare.manual.rules import KERNEL_SETS, REAL, RULES
 
 ARITHMETICS = ("dequantized", *KERNEL_SETS)
 
@@ -60,6 +61,7 @@ OPS: Mapping[str, Op] = MappingProxyType(
         "ARG_MIN": cast.ARG_MIN,
         "AVERAGE_POOL_2D": pooling.AVERAGE_POOL_2D,
         "BATCH_MATMUL": batch_matmul.BATCH_MATMUL,
+        "BATCH_TO_SPACE_ND": space_to_batch.BATCH_TO_SPACE_ND,
         "CAST": cast.CAST,
         "CONCATENATION": movement.CONCATENATION,
         "CONV_2D": conv.CONV_2D,
@@ -97,6 +99,7 @@ OPS: Mapping[str, Op] = MappingProxyType(
         "SHAPE": shape.SHAPE,
         "SLICE": indexing.SLICE,
         "SOFTMAX": softmax.SOFTMAX,
+        "SPACE_TO_BATCH_ND": space_to_batch.SPACE_TO_BATCH_ND,
         "SPLIT": movement.SPLIT,
         "SPLIT_V": movement.SPLIT_V,
         "SQUARED_DIFFERENCE": squared_difference.SQUARED_DIFFERENCE,
@@ -126,9 +129,6 @@ def op_of(call: Call) -> Op:
 
 IEEE = partial(np.errstate, all="ignore")
 """NaN and infinities go through an operator as they do through a kernel; of that NumPy need not warn."""
-
-REAL = Method("REAL")
-"""The rule of every kernel set on floats."""
 
 
 def rule_of(call: Call, kernel_set: str) -> Rule:

@@ -69,11 +69,16 @@ CASTS = (
 )
 
 COPY = Method("COPY")
+REAL = Method("REAL")
+"""The rule on floats: of every kernel set, without a row in the table, but for what one does not run."""
 
 COPIES: Mapping[tuple[Variant, ...], tuple[str, ...]] = MappingProxyType(
     {
         (INT8,): ("ARG_MAX", "ARG_MIN"),
-        (INT8, INT16): ("GATHER", "MAXIMUM", "MINIMUM", "MIRROR_PAD", "PAD", "PADV2", "SLICE"),
+        (INT8, INT16): (
+            *("BATCH_TO_SPACE_ND", "GATHER", "MAXIMUM", "MINIMUM", "MIRROR_PAD", "PAD"),
+            *("PADV2", "SLICE", "SPACE_TO_BATCH_ND"),
+        ),
         (INT8, INT16, INT32): (
             *("CONCATENATION", "EXPAND_DIMS", "FILL", "PACK", "RESHAPE", "SPLIT"),
             *("SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "TRANSPOSE", "UNPACK"),
@@ -87,10 +92,16 @@ COPIES: Mapping[tuple[Variant, ...], tuple[str, ...]] = MappingProxyType(
 """Variants -> the operators that copy integers of them."""
 
 NOT_IN_MICRO = (
-    *(("EXPAND_DIMS", INT32), ("GATHER", INT16), ("MIRROR_PAD", INT16)),
-    *(("SELECT_V2", INT32), ("SELECT_V2", INT64)),
+    *(("BATCH_TO_SPACE_ND", INT16), ("EXPAND_DIMS", INT32), ("GATHER", INT16), ("MIRROR_PAD", INT16)),
+    *(("SELECT_V2", INT32), ("SELECT_V2", INT64), ("SPACE_TO_BATCH_ND", INT16)),
 )
 """Copies that TensorFlow Lite Micro does not run."""
+
+
+def blocks(op: str, path: Path) -> Iterator[Row]:
+    """LiteRT's copies of what TensorFlow Lite Micro runs without defined numbers."""
+    yield from litert(op, (of("float32", path=path),), REAL, micro=None)
+    yield from litert(op, (of("int8", path=path), of("int16", path=path)), COPY, micro=None)
 
 
 def copies() -> Iterator[Row]:
@@ -127,6 +138,7 @@ TABLE = (
     *litert("BATCH_MATMUL", (of("int16", "int16"),), M64(MIXED), micro=M64(FLOAT64)),
     *litert("BATCH_MATMUL", (of("int16", "int8"),), M64(MIXED), micro=None),
     *rows("BATCH_MATMUL", (of("int8", "int8"),), DOUBLE(MIXED), DOUBLE(MIXED), RNE32(FLOAT32), DOUBLE(FLOAT64)),
+    *blocks("BATCH_TO_SPACE_ND", Path.RESIZED),
     *rows("CONV_2D", (DYNAMIC_RANGE,), Method("DYNAMIC"), Method("DYNAMIC"), Method("DYNAMIC", EVEN), None),
     *rows("CONV_2D", (INT16_OF_32,), DOUBLE(FLOAT64), UP(FLOAT64), UP(FLOAT64), DOUBLE(FLOAT64)),
     *litert("CONV_2D", (INT16_OF_32_UNDECLARED,), None, micro=DOUBLE(FLOAT64)),
@@ -185,6 +197,8 @@ TABLE = (
     *litert("RSQRT", (INT8,), DOUBLE(FLOAT32), micro=DOUBLE(FLOAT64)),
     *litert("SOFTMAX", (of("int16", "int16"),), Method("LUT"), micro=Method("LUT", precision=FLOAT32)),
     *rows("SOFTMAX", (of("int8", "int8"), of("int8", "int16")), FIXED, Method("TABLE"), Method("TABLE"), FIXED),
+    *blocks("SPACE_TO_BATCH_ND", Path.PADDED),
+    *blocks("SPACE_TO_BATCH_ND", Path.RESIZED),
     *litert("SQUARED_DIFFERENCE", (INT16,), None, micro=DOUBLE(FLOAT64)),
     *everywhere("SQUARED_DIFFERENCE", (INT8,), DOUBLE(FLOAT64)),
     *everywhere("SUB", (INT16,), DOUBLE(FLOAT64)),

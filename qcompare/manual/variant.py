@@ -18,6 +18,12 @@ class Path(Enum):
     HANDED_ON = "input-handed-on-in-a-later-place"
     """WHILE: what its body does with one of its inputs."""
 
+    PADDED = "padded"
+    """SPACE_TO_BATCH_ND: with anything around its space."""
+
+    RESIZED = "stored-with-another-batch"
+    """SPACE_TO_BATCH_ND, BATCH_TO_SPACE_ND: into a tensor whose stored batch is not the one that there is."""
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -34,8 +40,8 @@ class Variant:
 
     @property
     def real(self) -> bool:
-        """Whether the operator computes in floats."""
-        return len(self.dtypes) == 1 and self.dtypes[0].kind == "f"
+        """Whether the operator computes in floats, as every kernel set does."""
+        return self.path is None and len(self.dtypes) == 1 and self.dtypes[0].kind == "f"
 
     @property
     def wide(self) -> bool:

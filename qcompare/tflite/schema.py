@@ -154,6 +154,7 @@ def _tensor(model: schema.ModelT, index: int, stored: schema.TensorT, taken: set
         grid=_grid(index, stored.quantization, dtype, shape),
         data=_constant(model.buffers[stored.buffer].data, dtype, shape),
         variable=bool(stored.isVariable),
+        free_batch=shape[:1] == (1,) and tuple(_listed(stored.shapeSignature))[:1] == (-1,),
     )
 
 
@@ -245,6 +246,8 @@ def _stored_tensor(model: schema.ModelT, tensor: Tensor) -> schema.TensorT:
     stored.shape = list(tensor.shape)
     stored.hasRank = True
     stored.isVariable = tensor.variable
+    if tensor.free_batch:
+        stored.shapeSignature = [-1, *tensor.shape[1:]]
     stored.type = getattr(schema.TensorType, next(name for name, dtype in DTYPES.items() if dtype == tensor.dtype))
     if tensor.data is not None:
         buffer = schema.BufferT()

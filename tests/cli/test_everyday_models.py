@@ -58,7 +58,13 @@ def test_the_audit_passes(converted, keras, name, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("name", "operator"),
-    [("lstm-float16", "DEQUANTIZE"), ("lstm_bidirectional-int8", "REVERSE_V2"), ("mlp-uint8", "QUANTIZE")],
+    [
+        ("lstm-float16", "DEQUANTIZE"),
+        ("lstm_bidirectional-int8", "REVERSE_V2"),
+        ("mlp-uint8", "QUANTIZE"),
+        ("dilated-int8", "SPACE_TO_BATCH_ND"),
+        ("dilated-float", "BATCH_TO_SPACE_ND"),
+    ],
 )
 def test_the_models_hold_what_they_are_here_for(converted, name, operator, tmp_path):
     audit.main(

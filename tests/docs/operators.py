@@ -14,7 +14,7 @@ HEAD = """# Operators and their rules
 Made from `TABLE` in `qcompare/manual/rules.py` by `python -m tests.docs.operators`; a test keeps it so. A rule is named
 as `audit` and `probe` name it ([arithmetic.md](arithmetic.md), "Requantization"); it has the equations too. "-": the
 kernel set does not run it, or gives no defined numbers. What the XNNPACK delegate leaves is as in `optimized`.
-On float dtypes alone every operator here is computed in floats and compared with a tolerance.
+On float dtypes alone every operator here is computed in floats (REAL) and compared with a tolerance.
 
 """
 

@@ -318,7 +318,8 @@ class Movement:
 
     def __init__(self, rng: np.random.Generator, dtype: Any) -> None:
         self.build, self.dtype = Builder(), dtype
-        self.scale, self.zero_point = random_scale(rng), random_zero_point(rng, dtype)
+        scale = random_scale(rng)
+        self.scale, self.zero_point = None if np.dtype(dtype).kind == "f" else scale, random_zero_point(rng, dtype)
 
     def tensor(self, shape: tuple[int, ...]) -> int:
         return self.build.activation(shape, self.dtype, self.scale, self.zero_point)
@@ -359,6 +360,41 @@ def reverse(rng: np.random.Generator, dtype: Any) -> Graph:
     axes = rng.permutation(np.arange(first, int(rng.integers(first, 4)) + 1))
     inputs = (move.tensor(shape), move.integers([int(axis) - 4 * int(rng.integers(0, 2)) for axis in axes]))
     return move.build.graph("REVERSE_V2", inputs, (move.tensor(shape),), "ReverseV2Options", {}, version=3)
+
+
+def _blocked(
+    rng: np.random.Generator, *, most: int = 4
+) -> tuple[tuple[int, ...], list[int], np.ndarray, tuple[int, ...]]:
+    """Space as it is with one or two axes, blocks, what is around it (less than most), and the same in blocks."""
+    axes = int(rng.integers(1, 3))
+    block, around = rng.integers(1, 4, axes), rng.integers(0, most, (axes, 2))
+    blocks = rng.integers(1, 5, axes)
+    size = blocks * block - around.sum(axis=1)
+    # At least one element of the space: as many blocks more as that takes.
+    more = np.maximum(0, -(-(1 - size) // block))
+    batch, depth = int(rng.integers(1, 3)), int(rng.integers(1, 6))
+    space = (batch, *(int(n) for n in size + more * block), depth)
+    return space, [int(n) for n in block], around, (batch * int(block.prod()), *map(int, blocks + more), depth)
+
+
+def space_to_batch(rng: np.random.Generator, dtype: Any, *, most: int = 1) -> Graph:
+    """Without padding, unless there may be most."""
+    move, (space, block, paddings, batches) = Movement(rng, dtype), _blocked(rng, most=most)
+    inputs = (move.tensor(space), move.integers(block), move.integers(paddings))
+    return move.build.graph("SPACE_TO_BATCH_ND", inputs, (move.tensor(batches),), "SpaceToBatchNDOptions", {})
+
+
+def space_to_batch_padded(rng: np.random.Generator, dtype: Any) -> Graph:
+    while True:
+        graph = space_to_batch(rng, dtype, most=4)
+        if graph.tensors[graph.operators[0].inputs[2]].data.any():
+            return graph
+
+
+def batch_to_space(rng: np.random.Generator, dtype: Any) -> Graph:
+    move, (space, block, crops, batches) = Movement(rng, dtype), _blocked(rng)
+    inputs = (move.tensor(batches), move.integers(block), move.integers(crops))
+    return move.build.graph("BATCH_TO_SPACE_ND", inputs, (move.tensor(space),), "BatchToSpaceNDOptions", {})
 
 
 def pack(rng: np.random.Generator, dtype: Any) -> Graph:
@@ -497,6 +533,9 @@ GENERATORS = {
     "GELU": gelu,
     "GELU approximate": gelu_approximate,
     "LOGICAL_AND": logical_and,
+    "BATCH_TO_SPACE_ND": batch_to_space,
+    "SPACE_TO_BATCH_ND": space_to_batch,
+    "SPACE_TO_BATCH_ND padded": space_to_batch_padded,
     "REVERSE_V2": reverse,
     "SELECT_V2": select,
     "DEQUANTIZE": dequantize,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qcompare.core.graph import Graph, model_of
-from qcompare.manual.call import NotCoveredError
+from qcompare.manual.call import NotCoveredError, UndefinedError
 from qcompare.manual.executor import run
 from tests.audit.one_op import RUNTIMES, Builder, difference, random_inputs, run_runtime
 from tests.manual.one_op_models import GENERATORS
@@ -20,6 +20,9 @@ DTYPES = {
     **dict.fromkeys(("QUANTIZE", "QUANTIZE float", "DEQUANTIZE"), ("int8", "int16", "uint8")),
     "QUANTIZE mixed": ("int8", "uint8"),
     "LOGICAL_AND": ("bool",),
+    **dict.fromkeys(
+        ("BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "SPACE_TO_BATCH_ND padded"), ("int8", "int16", "float32")
+    ),
     "SELECT_V2": ("int8", "int16", "int32", "int64"),
     "REVERSE_V2": ("int8", "int16", "int32", "int64", "uint8", "bool"),
 }
@@ -27,9 +30,13 @@ ABSENT = {
     *((name, dtype, "micro") for name in ("GELU", "GELU approximate") for dtype in ("int8", "int16")),
     *((name, "uint8", "micro") for name in ("QUANTIZE", "QUANTIZE float")),
     *(("SELECT_V2", dtype, "micro") for dtype in ("int32", "int64")),
+    *((name, "int16", "micro") for name in ("BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "SPACE_TO_BATCH_ND padded")),
     *((name, "int8", "reference") for name in ("ELU", "ELU ties")),
 }
 """What a kernel set does not have."""
+
+UNDEFINED = {("SPACE_TO_BATCH_ND padded", dtype, "micro") for dtype in ("int8", "float32")}
+"""What a kernel set runs without defined numbers."""
 CASES = [(name, dtype) for name in GENERATORS for dtype in DTYPES.get(name, ("int8", "int16"))]
 
 
@@ -49,9 +56,23 @@ def test_every_integer_is_the_runtimes(name: str, dtype: str, kernel_set: str, o
         with pytest.raises((ValueError, RuntimeError)):
             run_runtime(graph, inputs, kernel_set)
         return
+    if (name, dtype, kernel_set) in UNDEFINED:
+        return
     for seed in range(one_op_models):
         found = difference(*model(name, dtype, seed), kernel_set)
         assert found.unequal == 0, f"model {seed}: {found}"
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_micro_pads_blocks_with_whatever_its_memory_holds(dtype: str) -> None:
+    unequal = 0
+    for seed in range(6):
+        graph, inputs = model("SPACE_TO_BATCH_ND padded", dtype, seed)
+        with pytest.raises(UndefinedError, match=f"{dtype}, padded under micro"):
+            run(model_of(graph), inputs, "micro")
+        unequal += difference(graph, inputs, "micro", "reference").unequal
+    if dtype == "int8":  # Fresh memory is zero, which happens to be right in floats.
+        assert unequal
 
 
 REALS = [(name, dtype) for name, dtype in CASES if "LSTM" not in name and dtype not in ("int64", "bool")]

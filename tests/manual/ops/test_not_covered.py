@@ -33,6 +33,14 @@ def undeclared_bias(rng: np.random.Generator) -> Graph:
     return with_options(graph, {"quantized_bias_type": "FLOAT32"})
 
 
+def blocks(block: int, margins: list[list[int]], shape: tuple[int, ...], *, back: bool = False) -> Graph:
+    """Between space and batches; the output's shape is not looked at."""
+    move = one_op_models.Movement(np.random.default_rng(0), np.int8)
+    inputs = (move.tensor(shape), move.integers([block]), move.integers(margins))
+    name, options = ("BATCH_TO_SPACE_ND", "BatchToSpace") if back else ("SPACE_TO_BATCH_ND", "SpaceToBatch")
+    return move.build.graph(name, inputs, (move.tensor(shape),), f"{options}NDOptions", {})
+
+
 @pytest.mark.parametrize(
     ("draw", "kernel_set", "reason"),
     [
@@ -53,6 +61,26 @@ def undeclared_bias(rng: np.random.Generator) -> Graph:
             "reference",
             "GATHER: the option batch_dims",
         ),
+        (
+            lambda rng: blocks(2, [[0, 0]], (1, 5, 4)),
+            "reference",
+            r"SPACE_TO_BATCH_ND: the block \[2\], which does not",
+        ),
+        (lambda rng: blocks(2, [[-1, 0]], (1, 5, 4)), "reference", r"ND: the paddings or crops \[\[-1, 0\]\]"),
+        (lambda rng: blocks(2, [[0, 0]], (1, 4, 4, 1, 4)), "xnnpack", "SPACE_TO_BATCH_ND: a tensor of 5 dimensions"),
+        (lambda rng: blocks(0, [[0, 0]], (1, 4, 4)), "optimized", r"SPACE_TO_BATCH_ND: the block \[0\]"),
+        (
+            lambda rng: blocks(2, [[0, 0]], (3, 5, 4), back=True),
+            "optimized",
+            r"ND: the block \[2\], which does not div",
+        ),
+        (lambda rng: blocks(2, [[0, 0]], (1, 4, 4)), "reference", r"SPACE_TO_BATCH_ND: a result int8\[2, 2, 4\] for"),
+        (
+            lambda rng: blocks(2, [[0, 0]], (1, 4, 4)),
+            "micro",
+            "SPACE_TO_BATCH_ND: int8, stored-with-another-batch under",
+        ),
+        (lambda rng: blocks(2, [[0, 0]], (2, 4, 4), back=True), "micro", "ND: int8, stored-with-another-batch under"),
     ],
 )
 def test_a_model_is_refused(draw: Callable[[np.random.Generator], Graph], kernel_set: str, reason: str) -> None:
