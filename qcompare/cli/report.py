@@ -13,6 +13,8 @@ import yaml
 from qcompare.cli.arguments import Parser
 from qcompare.config.options import FileData, OptionError, read
 
+GIVE = "give the folder of a configuration, such as outputs/lstm-int8"
+
 
 class ReportError(ValueError):
     """The folder cannot be reported on; the message is one line."""
@@ -73,7 +75,9 @@ def configuration(folder: Path) -> Mapping[str, Any]:
     try:
         values = yaml.safe_load((folder / "config.yaml").read_text())
     except FileNotFoundError as error:
-        raise ReportError(f"{folder}: no config.yaml there; give the folder of a configuration") from error
+        raise ReportError(f"{folder}: no config.yaml there; {GIVE}") from error
+    except NotADirectoryError as error:
+        raise ReportError(f"{folder}: a file, not the folder of a finished run; {GIVE}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ReportError(f"{folder}/config.yaml: cannot be read") from error
     if not isinstance(values, Mapping):

@@ -31,6 +31,12 @@ CELL_EXPONENTS = range(-15, -8)
 """Of the cell's scale, a power of two: those that the int8 kernels compute with. Beyond them they run on and give
 meaningless numbers."""
 
+CELL_ADVICE = (
+    f"it takes powers of two from 2^{CELL_EXPONENTS[0]} to 2^{CELL_EXPONENTS[-1]}: retrain with the cell clipped to "
+    f"{2 ** (CELL_EXPONENTS[-1] + 15)}, or convert anew with a representative dataset that spans the cell"
+)
+"""What to do about another scale of the kernel's; the largest holds cells up to 2^15 times itself."""
+
 T = TypeVar("T")
 
 

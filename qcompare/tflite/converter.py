@@ -110,7 +110,8 @@ def cells_out_of_range(graph: Graph) -> list[str]:
         graph.tensors[operator.inputs[lstm.CELL]] for operator in graph.operators if operator.name == lstm.OPERATOR
     ]
     return [
-        f"{cell.name}: the kernel gives meaningless numbers with the cell scale {float(cell.scale):g}"
+        f"{cell.name}: the kernel gives meaningless numbers with the cell scale {float(cell.scale):g}; "
+        f"{lstm.CELL_ADVICE}"
         for cell in cells
         if cell.dtype == np.int16 and not lstm.takes_cell(cell.scale)
     ]

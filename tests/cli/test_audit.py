@@ -9,7 +9,8 @@ import pytest
 from qcompare.audit.one_op import FLOAT32, activation, cases, one_op
 from qcompare.cli import audit
 from qcompare.core.graph import model_of
-from qcompare.core.lstm import OPERATOR
+from qcompare.core.grid import Grid
+from qcompare.core.lstm import CELL, OPERATOR
 from qcompare.engines import micro
 from qcompare.engines.runtimes import RUNTIMES
 from qcompare.manual import arithmetic, executor
@@ -262,6 +263,22 @@ def test_numbers_that_a_kernel_leaves_undefined_are_told_and_pass_unless_asked_f
     assert rows.loc[0, "note"].startswith("not emulated: the kernel gives no defined numbers of float32-int8")
     assert run(path)[0] == 0
     assert "undefined" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("exponent", [-16, -8])
+def test_a_cell_scale_that_no_kernel_computes_with_is_told_with_what_to_do(saved, exponent, capsys):
+    case = next(case for case in cases() if case.op == OPERATOR)
+    graph = case.draw(np.random.default_rng(0))
+    at = graph.operators[0].inputs[CELL]
+    cell = replace(graph.tensors[at], grid=Grid.single(2.0**exponent, 0, np.int16))
+    status, rows = run(saved(replace(graph, tensors=(*graph.tensors[:at], cell, *graph.tensors[at + 1 :]))))
+    assert status == 1
+    assert set(rows["note"].str.partition("; rule ")[0]) == {
+        f"not emulated: the cell scale {2.0**exponent:g}, with which the kernel gives meaningless numbers (it takes "
+        "powers of two from 2^-15 to 2^-9: retrain with the cell clipped to 64, or convert anew with a representative "
+        "dataset that spans the cell), is not covered"
+    }
+    assert "retrain with the cell clipped to 64" in " ".join(capsys.readouterr().out.split())
 
 
 def as_floats(graph):

@@ -460,10 +460,12 @@ def test_report_refuses_another_data_file(runs, tmp_path):
     ("folder", "says"),
     [
         ("nowhere", "nowhere: no config.yaml there; give the folder of a configuration"),
+        ("mine.csv", "mine.csv: a file, not the folder of a finished run; give the folder of a configuration"),
         (".", ".: no config.yaml there"),
     ],
 )
 def test_report_of_no_run_is_one_line(folder, says, tmp_path):
+    (tmp_path / "mine.csv").write_text("")
     run = commands.run("report", folder, folder=tmp_path)
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.startswith(f"qcompare report: {says}")

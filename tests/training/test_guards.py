@@ -79,7 +79,11 @@ def test_a_cell_scale_that_the_kernel_does_not_take_is_named(network: Network) -
     bad = Grid.single(2.0**-8, 0, np.int16)
     tensors = [replace(t, grid=bad) if t.dtype == np.int16 else t for t in graph.tensors]
     note = convert.checked(schema.write(model_of(replace(graph, tensors=tuple(tensors))))).note
-    assert note == "recurrent_0/cell_state: the kernel gives meaningless numbers with the cell scale 0.00390625"
+    assert note == (
+        "recurrent_0/cell_state: the kernel gives meaningless numbers with the cell scale 0.00390625; it takes powers "
+        "of two from 2^-15 to 2^-9: retrain with the cell clipped to 64, or convert anew with a representative dataset "
+        "that spans the cell"
+    )
 
 
 def test_a_bias_beyond_int32_is_named(network: Network) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from qcompare.core.lstm import (
     BIASES,
     CELL,
+    CELL_ADVICE,
     CELL_EXPONENTS,
     GATES,
     H_WEIGHTS,
@@ -188,8 +189,10 @@ def _scales(call: Call, first: int) -> list[np.float32]:
 def _cell_log2(call: Call) -> int:
     log2, exact = checked_log2(call.input(CELL).tensor.scale)
     if not exact or log2 not in CELL_EXPONENTS:
-        bounds = f"2^{CELL_EXPONENTS[0]} to 2^{CELL_EXPONENTS[-1]}"
-        raise NotCoveredError(call.operator, f"the cell scale {call.input(CELL).tensor.scale}, no {bounds}, is")
+        scale = f"the cell scale {float(call.input(CELL).tensor.scale):g}"
+        raise NotCoveredError(
+            call.operator, f"{scale}, with which the kernel gives meaningless numbers ({CELL_ADVICE}), is"
+        )
     return log2
 
 
