@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--exact-seeds", type=int, default=1, help="trainings in a kernel set's integers for each network and length"
     )
-    parser.addoption("--exact-steps", default="4", help="lengths of their sequences, such as 8,28,64")
+    parser.addoption("--exact-steps", default="3", help="lengths of their sequences, such as 8,28,64")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -91,11 +91,17 @@ def test_a_network_trained_in_integers_is_the_network_deployed(
             check(architecture, trained, model, dataset(steps).x_test)
             if kernels == "reference":
                 for other in ("optimized", "xnnpack"):
-                    check(architecture, replace(trained, kernels=other), model, dataset(steps).x_test)
+                    check(architecture, replace(trained, kernels=other), model, dataset(steps).x_test, traced=False)
 
 
-def check(architecture: Architecture, trained: TrainedQat, written: WrittenModel, samples: np.ndarray) -> None:
-    """The forward pass, the runtime and the manual engine give the same integers at h of every step and the output."""
+def check(
+    architecture: Architecture, trained: TrainedQat, written: WrittenModel, samples: np.ndarray, *, traced: bool = True
+) -> None:
+    """The forward pass, the runtime and the manual engine give the same integers at h of every step and the output.
+
+    traced: as one graph, as it is trained, which takes several times as long to make; test_exact.py does so in every
+        kernel set.
+    """
     layers = [recurrent_name(index) for index in range(len(architecture.cells))]
 
     def forward(x: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -109,7 +115,8 @@ def check(architecture: Architecture, trained: TrainedQat, written: WrittenModel
         steps = range(architecture.steps)
         return output, [tf.stack([seen[Tap(f"{layer}/h", step)] for step in steps], axis=1) for layer in layers]
 
-    output, hidden = tf.function(forward, autograph=False)(tf.constant(samples))
+    compute = tf.function(forward, autograph=False) if traced else forward
+    output, hidden = compute(tf.constant(samples))
     parsed = schema.read(written.model)
     graph = parsed.main
     x, y = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
