@@ -121,6 +121,7 @@ def _no_workers(name: str, value: Any) -> int:
 ACTIVATION = one_of("relu", "tanh", "sigmoid", "linear")
 UNROLLED = "unrolled: operators for every step"
 LOOP = "loop: one step in a WHILE"
+USE_BIAS = "whether the layers have biases"
 RETURN_SEQUENCES = "the head reads the output of every step, side by side, in place of the last one"
 
 
@@ -138,6 +139,7 @@ class DenseModel:
     name: str = option(one_of("dense"), "")
     units: tuple[int, ...] = option(widths(0), "widths of the hidden layers")
     activation: str = option(ACTIVATION, "relu, tanh, sigmoid or linear")
+    use_bias: bool = option(flag, USE_BIAS)
 
     @property
     def lowering(self) -> str:
@@ -153,6 +155,7 @@ class SimpleRNNModel:
     units: tuple[int, ...] = option(widths(1), "width of the recurrent layer, or a list for a stack")
     head: tuple[int, ...] = option(widths(0), "widths of relu layers between the recurrent layer and the output")
     activation: str = option(ACTIVATION, "relu, tanh, sigmoid or linear")
+    use_bias: bool = option(flag, USE_BIAS)
     return_sequences: bool = option(flag, RETURN_SEQUENCES)
     lowering: str = option(no_fused, f"{UNROLLED}; {LOOP}")
 
@@ -164,6 +167,7 @@ class LSTMModel:
     name: str = option(one_of("lstm"), "")
     units: tuple[int, ...] = option(widths(1), "width of the recurrent layer, or a list for a stack")
     head: tuple[int, ...] = option(widths(0), "widths of relu layers between the recurrent layer and the output")
+    use_bias: bool = option(flag, USE_BIAS)
     return_sequences: bool = option(flag, RETURN_SEQUENCES)
     lowering: str = option(one_of("fused", "unrolled", "loop"), f"fused: one operator; {UNROLLED}; {LOOP}")
 
@@ -178,20 +182,73 @@ class LMUModel:
     order: int = option(whole(1, 1024), "Legendre coefficients of the memory")
     theta: float | str = option(theta, "steps that the memory spans; auto: all of the sequence")
     activation: str = option(ACTIVATION, "relu, tanh, sigmoid or linear")
+    use_bias: bool = option(flag, USE_BIAS)
     return_sequences: bool = option(flag, RETURN_SEQUENCES)
     lowering: str = option(no_fused, f"{UNROLLED}; {LOOP}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Quant:
-    """The number format of the converted model."""
+OPTIMIZATIONS = one_of("DEFAULT", "OPTIMIZE_FOR_SIZE", "OPTIMIZE_FOR_LATENCY")
+OPTIMIZATIONS_TEXT = "TensorFlow's flag, as it is set; all do the same today"
+PER_CHANNEL_TEXT = "int8 weights of dense layers have a scale for each output, else one in all"
+TOOL_TEXT = "what quantizes after training: TensorFlow's converter, or litert-quantizer"
+FULL_INTEGER_TEXT = "an operator without an integer kernel is an error of the converter, else it stays in float"
+TOOL = one_of("converter", "litert_quantizer")
 
-    name: str = option(one_of("int8", "int16x8"), "")
+
+@dataclass(frozen=True, kw_only=True)
+class Float32Quant:
+    """No quantization: the float network as a model."""
+
+    name: str = option(one_of("float32"), "")
+    optimizations: str = option(one_of("NONE"), "TensorFlow's flag: none is set")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Float16Quant:
+    """Weights in 16-bit floats."""
+
+    name: str = option(one_of("float16"), "")
+    optimizations: str = option(OPTIMIZATIONS, OPTIMIZATIONS_TEXT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DynamicQuant:
+    """Weights in int8, activations quantized as the model runs."""
+
+    name: str = option(one_of("dynamic"), "")
+    optimizations: str = option(OPTIMIZATIONS, OPTIMIZATIONS_TEXT)
+    per_channel: bool = option(flag, PER_CHANNEL_TEXT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int8Quant:
+    """All in integers, activations in int8."""
+
+    name: str = option(one_of("int8"), "")
+    optimizations: str = option(OPTIMIZATIONS, OPTIMIZATIONS_TEXT)
+    tool: str = option(TOOL, TOOL_TEXT)
+    per_channel: bool = option(flag, PER_CHANNEL_TEXT)
+    input: str = option(one_of("int8", "uint8", "float32"), "dtype of the model's input")
+    output: str = option(one_of("int8", "uint8", "float32"), "dtype of the model's output")
+    full_integer: bool = option(flag, FULL_INTEGER_TEXT)
     simulate: str = option(
         one_of("fake_quant", "exact", "mixed"),
         "fake_quant; exact: in the kernels' integers; mixed: only evaluated in them",
     )
     kernels: str = option(one_of("reference", "optimized", "xnnpack", "micro"), "whose integers exact and mixed give")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int16x8Quant:
+    """All in integers, activations in int16, weights in int8."""
+
+    name: str = option(one_of("int16x8"), "")
+    optimizations: str = option(OPTIMIZATIONS, OPTIMIZATIONS_TEXT)
+    tool: str = option(TOOL, TOOL_TEXT)
+    per_channel: bool = option(flag, PER_CHANNEL_TEXT)
+    input: str = option(one_of("int16", "float32"), "dtype of the model's input")
+    output: str = option(one_of("int16", "float32"), "dtype of the model's output")
+    full_integer: bool = option(flag, FULL_INTEGER_TEXT)
 
 
 SPLIT_SEED = whole(0, seeds.LARGEST_SEED)
@@ -263,11 +320,19 @@ class Qat:
 
 
 Model = DenseModel | SimpleRNNModel | LSTMModel | LMUModel
+IntegerQuant = Int8Quant | Int16x8Quant
+Quant = Float32Quant | Float16Quant | DynamicQuant | IntegerQuant
 Data = DigitsData | SequenceSumData | FileData
 
 GROUPS: dict[str, dict[str, Any]] = {
     "model": {"dense": DenseModel, "simple_rnn": SimpleRNNModel, "lstm": LSTMModel, "lmu": LMUModel},
-    "quant": {"int8": Quant, "int16x8": Quant},
+    "quant": {
+        "float32": Float32Quant,
+        "float16": Float16Quant,
+        "dynamic": DynamicQuant,
+        "int8": Int8Quant,
+        "int16x8": Int16x8Quant,
+    },
     "data": {"digits": DigitsData, "digit_pixels": DigitsData, "sequence_sum": SequenceSumData, "file": FileData},
 }
 """Option that chooses -> choice -> the options that come with it."""
@@ -356,12 +421,12 @@ def _check_together(config: Config) -> None:
             f"qat.scheme=tfmot: tensorflow-model-optimization rejects recurrent layers; "
             f"model={config.model.name} needs qat.scheme=aligned"
         )
-    if config.qat.scheme == "tfmot" and config.quant.simulate != "fake_quant":
+    if config.qat.scheme == "tfmot" and isinstance(config.quant, Int8Quant) and config.quant.simulate != "fake_quant":
         raise OptionError(
             f"quant.simulate={config.quant.simulate}: tensorflow-model-optimization only fake-quantizes; "
             "add qat.scheme=aligned"
         )
-    if config.quant.name == "int16x8":
+    if isinstance(config.quant, Int16x8Quant):
         _check_int16x8(config)
     if config.model.lowering == "loop" and getattr(config.model, "return_sequences", False):
         raise OptionError(
@@ -381,8 +446,6 @@ def _check_int16x8(config: Config) -> None:
         )
     if config.qat.scheme == "tfmot":
         raise OptionError("quant=int16x8: tensorflow-model-optimization trains int8 only; add qat.scheme=aligned")
-    if config.quant.simulate != "fake_quant":
-        raise OptionError(f"quant.simulate={config.quant.simulate}: int8 only; quant=int16x8 needs fake_quant")
 
 
 def _shown(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 
 from qcompare.core.engine import EngineId
-from qcompare.core.finding import Finding, failure
+from qcompare.core.finding import Finding, failure, remark
 from qcompare.core.tap import OUTPUT, Tap
 from qcompare.core.trace import Trace
 from qcompare.engines.converted import inputs_of, output_trace
@@ -40,7 +40,7 @@ class ManualEngine:
         from threadpoolctl import threadpool_limits
 
         from qcompare.manual import executor
-        from qcompare.manual.call import NotCoveredError
+        from qcompare.manual.call import NotCoveredError, UndefinedError
 
         built = artifact.converted
         if built is None or OUTPUT not in taps:
@@ -48,6 +48,13 @@ class ManualEngine:
         try:
             with threadpool_limits(BLAS_THREADS):
                 found = executor.run(built.model, inputs_of(built.model.main, x), self.id.kernels)
+        except UndefinedError as error:
+            return Trace(
+                engine=self.id,
+                findings=(
+                    remark(str(self.id), f"no kernel: {error}; what the runtime gives, if anything, means nothing"),
+                ),
+            )
         except NotCoveredError as error:
             return Trace(engine=self.id, findings=(failure(str(self.id), str(error)),))
         return output_trace(self.id, built.model.main, found.result)

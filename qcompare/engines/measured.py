@@ -9,10 +9,11 @@ from typing import final
 import numpy as np
 
 from qcompare.core.engine import EngineId
-from qcompare.core.finding import Finding, failure
+from qcompare.core.finding import Finding, failure, remark
 from qcompare.core.tap import OUTPUT, Tap
 from qcompare.core.trace import Trace
-from qcompare.engines.converted import inputs_of, output_trace
+from qcompare.engines.converted import all_integer, inputs_of, output_trace
+from qcompare.engines.micro import MicroUnavailableError
 from qcompare.engines.runtimes import RUNTIMES
 from qcompare.tflite.artifact import Artifact
 
@@ -34,10 +35,18 @@ class MeasuredEngine:
         return None if artifact.converted else failure(str(self.id), "the route has no model")
 
     def run(self, artifact: Artifact, x: np.ndarray, taps: Collection[Tap]) -> Trace:
-        """The output's integers [samples, outputs]. Raises what the runtime raises for a model that it does not run."""
+        """The output's integers [samples, outputs]; why TensorFlow Lite Micro refuses the model.
+
+        Raises what LiteRT raises for a model that it does not run.
+        """
         built = artifact.converted
         if built is None or OUTPUT not in taps:
             return Trace(engine=self.id)
         graph = built.model.main
-        found = RUNTIMES[self.id.look].run(built.content, inputs_of(graph, x))
+        try:
+            found = RUNTIMES[self.id.look].run(built.content, inputs_of(graph, x))
+        except MicroUnavailableError as error:
+            # It runs models that are all in integers; that it has no kernels of others is no fault of theirs.
+            severity = failure if all_integer(graph) else remark
+            return Trace(engine=self.id, findings=(severity(str(self.id), f"no kernel: {error}"),))
         return output_trace(self.id, graph, found.result)

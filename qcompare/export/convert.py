@@ -10,33 +10,38 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.types.experimental import ConcreteFunction
 
+from qcompare.core.method import Method
 from qcompare.export.loop import loop_model
-from qcompare.export.written import written_model
 from qcompare.models.float_ops import FloatOps, Unrounded
+from qcompare.models.looped import looped
 from qcompare.models.network import Architecture, dense_name, recurrent_name
-from qcompare.tflite.converter import Converted, checked, convert, convert_traced, traced
+from qcompare.tflite.converter import INTEGER_ENDS, Converted, checked, convert, convert_traced, traced
+from qcompare.tflite.ends import ended
 from qcompare.training.calibrate import calibrate
 from qcompare.training.fake_quant import FakeQuant
 from qcompare.training.fit import KEPT
 from qcompare.training.learned import TrainedQat
-from qcompare.training.number_format import NumberFormat
+from qcompare.training.number_format import number_format
 
 
 def ptq(
-    architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray, number_format: NumberFormat
+    architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray, method: Method
 ) -> Converted:
     """The float network, quantized after training with the calibration samples [samples, steps, features]."""
     rounding = Unrounded({**weights, **architecture.constants()})
     shape = (architecture.steps, architecture.features)
-    return convert(lambda x: architecture.forward(FloatOps(rounding), x), shape, calibration, number_format.activation)
+    return convert(lambda x: architecture.forward(FloatOps(rounding), x), shape, calibration, method)
 
 
-def ptq_fused(architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray) -> Converted:
+def ptq_fused(
+    architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray, method: Method
+) -> Converted:
     """As `ptq`; the recurrent layers are Keras's, which the converter turns into one operator each."""
     network = _fused(architecture)
+    everything = {**weights, **architecture.constants()}
     for name, variable in network.variables.items():
-        variable.assign(weights[name])
-    return convert_traced(network.traced, calibration, tracked=network.module)
+        variable.assign(everything[name])
+    return convert_traced(network.traced, calibration, method, network.module)
 
 
 @final
@@ -62,7 +67,9 @@ def _fused(architecture: Architecture) -> FusedNetwork:
         layers.append(tf_keras.layers.Flatten(name="flatten"))
     for index, units in enumerate(architecture.dense_units):
         activation = "linear" if index == len(architecture.dense_units) - 1 else architecture.activation
-        layers.append(tf_keras.layers.Dense(units, activation=activation, name=dense_name(index)))
+        layers.append(
+            tf_keras.layers.Dense(units, activation=activation, use_bias=architecture.use_bias, name=dense_name(index))
+        )
     # Keras would count the models of a process in their names, which stand in the file.
     model = tf_keras.Sequential(layers, name="sequential")
     # The model itself would bring functions along, which the converter traces for nothing.
@@ -77,22 +84,21 @@ def _fused(architecture: Architecture) -> FusedNetwork:
     return FusedNetwork(variables=variables, module=module, traced=function)
 
 
-def written(architecture: Architecture, trained: TrainedQat) -> Converted:
-    """The network with all that training learned, operator by operator; no converter takes part."""
-    return checked(written_model(architecture, trained.weights, trained.ranges, trained.number_format).model)
-
-
-def ptq_loop(architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray) -> Converted:
-    """The float network as a loop, its ranges those of the calibration samples.
+def ptq_loop(
+    architecture: Architecture, weights: dict[str, np.ndarray], calibration: np.ndarray, method: Method
+) -> Converted:
+    """The float network as a loop; in integers with the ranges of the calibration samples.
 
     The converter's own calibration takes its process down on a loop (docs/architecture.md, "Loops").
     """
-    return checked(loop_model(architecture, weights, calibrate(architecture, weights, calibration)).model)
-
-
-def loop(architecture: Architecture, trained: TrainedQat) -> Converted:
-    """As `written`, its recurrent layers a loop."""
-    return checked(loop_model(architecture, trained.weights, trained.ranges).model)
+    if not method.integer:
+        rounding = Unrounded({**weights, **architecture.constants()})
+        shape = (architecture.steps, architecture.features)
+        return convert(lambda x: looped(architecture, FloatOps(rounding), x), shape, None, method)
+    ranges = calibrate(architecture, weights, calibration)
+    form = number_format(method.name, per_channel=method.per_channel)
+    ends = method.input, method.output
+    return checked(ended(loop_model(architecture, weights, ranges, form).model, *ends), *ends)
 
 
 def aligned(architecture: Architecture, trained: TrainedQat) -> Converted:
@@ -108,8 +114,8 @@ def aligned(architecture: Architecture, trained: TrainedQat) -> Converted:
     )
 
 
-def tfmot(architecture: Architecture, trained: TrainedQat) -> Converted:
+def tfmot(architecture: Architecture, trained: TrainedQat, method: Method = INTEGER_ENDS) -> Converted:
     """The dense network trained by tensorflow-model-optimization, with the ranges that it learned."""
     from qcompare.training.tfmot import network
 
-    return convert_traced(network(architecture, trained).traced, None)
+    return convert_traced(network(architecture, trained).traced, None, method)

@@ -16,7 +16,8 @@ from qcompare.export.written import MAIN, GraphOps, Value, Written, WrittenModel
 from qcompare.models.network import Architecture, SequenceLayer, SteppedLayer, recurrent_name
 from qcompare.tflite import schema
 from qcompare.tflite.builder import Builder
-from qcompare.training.number_format import INT8
+from qcompare.training.learned import TrainedQat
+from qcompare.training.number_format import INT8, NumberFormat
 
 CONDITION, BODY = 1, 2
 """Where a loop's graphs stand in its model."""
@@ -64,7 +65,10 @@ class Carried:
 
 
 def loop_model(
-    architecture: Architecture, weights: Mapping[str, np.ndarray], ranges: Mapping[str, np.ndarray]
+    architecture: Architecture,
+    weights: Mapping[str, np.ndarray],
+    ranges: Mapping[str, np.ndarray],
+    number_format: NumberFormat = INT8,
 ) -> WrittenModel:
     """The int8 model of batch one whose WHILE runs one time step of all recurrent layers; then the dense head.
 
@@ -72,26 +76,27 @@ def loop_model(
     in int8: the integers are those of the unrolled model. weights, ranges: as in `written_model`. Taps within the
     loop's graphs have no time step; what the loop leaves has the last one. Raises ValueError for fused layers.
     """
-    everything = {**weights, **architecture.constants()}
+    learned = TrainedQat(
+        weights={**weights, **architecture.constants()}, ranges=dict(ranges), number_format=number_format
+    )
     # States have the grid that the layers leave them with: a first body, on grids of no account, tells it.
     unknown = [State(name="", role="", width=width, grid=NO_GRID) for each in _widths(architecture) for width in each]
-    _, states = _body(architecture, everything, ranges, unknown)
-    body, _ = _body(architecture, everything, ranges, states)
-    main = _main(architecture, everything, ranges, states)
-    parts = {MAIN: main, CONDITION: _condition(architecture, ranges, states), BODY: body}
+    _, states = _body(architecture, learned, unknown)
+    body, _ = _body(architecture, learned, states)
+    main = _main(architecture, learned, states)
+    parts = {MAIN: main, CONDITION: _condition(architecture, learned, states), BODY: body}
     places = {(number, index): tap for number, part in parts.items() for index, tap in part.taps.items()}
     return WrittenModel(model=schema.write(model_of(*(part.graph for part in parts.values()))), places=places)
 
 
 def _main(
     architecture: Architecture,
-    weights: Mapping[str, np.ndarray],
-    ranges: Mapping[str, np.ndarray],
+    learned: TrainedQat,
     states: list[State],
 ) -> Part:
     """The graph that runs: the loop from zeros on, and the dense head on the last layer's output."""
     builder = Builder()
-    ops = GraphOps(builder, weights, ranges, INT8)
+    ops = GraphOps(builder, learned.weights, learned.ranges, learned.number_format)
     x = ops.input(tf.zeros([1, architecture.steps, architecture.features]))
     first = builder.constant("step/FIRST", np.array(0, np.int32))
     zeros = [builder.constant(f"{state.name}/ZEROS", state.zeros, state.grid) for state in states]
@@ -136,22 +141,20 @@ def _taps(carried: Carried, states: list[State], step: int | None) -> dict[int, 
     }
 
 
-def _condition(architecture: Architecture, ranges: Mapping[str, np.ndarray], states: list[State]) -> Part:
+def _condition(architecture: Architecture, learned: TrainedQat, states: list[State]) -> Part:
     """Whether there are steps left."""
     builder = Builder()
-    carried = _carried(builder, architecture, INT8.grid(*ranges["x"]), states, "TESTED")
+    carried = _carried(builder, architecture, learned.number_format.grid(*learned.ranges["x"]), states, "TESTED")
     steps = builder.constant("steps", np.array(architecture.steps, np.int32))
     more = builder.activation("more", (), np.bool_)
     builder.operator("LESS", [carried.number, steps], [more], "LessOptions")
     return Part(graph=builder.graph(carried.all, [more]), taps=_taps(carried, states, None))
 
 
-def _body(
-    architecture: Architecture, weights: Mapping[str, np.ndarray], ranges: Mapping[str, np.ndarray], before: list[State]
-) -> tuple[Part, list[State]]:
+def _body(architecture: Architecture, learned: TrainedQat, before: list[State]) -> tuple[Part, list[State]]:
     """One time step of all layers, and the states that it leaves."""
     builder = Builder()
-    ops = GraphOps(builder, weights, ranges, INT8)
+    ops = GraphOps(builder, learned.weights, learned.ranges, learned.number_format)
     grid, features = ops.grid("x"), architecture.features
     carried = _carried(builder, architecture, grid, before, "BEFORE")
     now = builder.activation("x/GATHER", (1, features), np.int8, grid)

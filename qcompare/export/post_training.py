@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.core.finding import failure
+from qcompare.core.finding import Finding, failure, remark, warning
+from qcompare.core.graph import Model, Tensor
+from qcompare.core.method import DYNAMIC, Method
 from qcompare.core.network import Network
 from qcompare.export import convert
 from qcompare.tflite import schema
@@ -12,25 +14,51 @@ from qcompare.tflite.artifact import Built
 from qcompare.tflite.converter import Converted
 from qcompare.tflite.roles import places_by_name
 from qcompare.training.float_network import architecture_of
-from qcompare.training.number_format import FORMATS
+
+LEAST_DYNAMIC = 1024
+"""Elements of a constant from which on the converter quantizes it for dynamic range."""
 
 
-def operators(network: Network, calibration: np.ndarray, number_format: str) -> Built:
+def operators(network: Network, calibration: np.ndarray, method: Method) -> Built:
     """Operators for every time step, by the converter. calibration: float32 [samples, steps, features]."""
-    return _built(convert.ptq(architecture_of(network), dict(network.weights), calibration, FORMATS[number_format]))
+    return _built(convert.ptq(architecture_of(network), dict(network.weights), calibration, method), method)
 
 
-def fused(network: Network, calibration: np.ndarray) -> Built:
+def fused(network: Network, calibration: np.ndarray, method: Method) -> Built:
     """As `operators`; the recurrent layers are Keras's, which the converter turns into one operator each."""
-    return _built(convert.ptq_fused(architecture_of(network), dict(network.weights), calibration))
+    return _built(convert.ptq_fused(architecture_of(network), dict(network.weights), calibration, method), method)
 
 
-def loop(network: Network, calibration: np.ndarray) -> Built:
-    """The recurrent layers as a loop, their ranges those of the calibration samples."""
-    return _built(convert.ptq_loop(architecture_of(network), dict(network.weights), calibration))
+def loop(network: Network, calibration: np.ndarray, method: Method) -> Built:
+    """The recurrent layers as a loop; ranges, where there are any, are those of the calibration samples."""
+    return _built(convert.ptq_loop(architecture_of(network), dict(network.weights), calibration, method), method)
 
 
-def _built(converted: Converted) -> Built:
-    findings = (failure("conversion", converted.note),) if converted.note else ()
+def _built(converted: Converted, method: Method) -> Built:
     model = schema.read(converted.model)
-    return Built(content=converted.model, places=places_by_name(model, {}), findings=findings)
+    faults = (failure("conversion", converted.note),) if converted.note else ()
+    return Built(
+        content=converted.model,
+        places=places_by_name(model, {}),
+        findings=(*faults, *(left_in_float(model) if method.name == DYNAMIC else ())),
+    )
+
+
+def left_in_float(model: Model) -> tuple[Finding, ...]:
+    """What dynamic range did not quantize: the converter leaves constants of fewer than LEAST_DYNAMIC elements."""
+    weights = [tensor for graph in model.graphs for tensor in graph.tensors if _is_weight(tensor)]
+    in_float = [tensor for tensor in weights if tensor.dtype == np.float32]
+    if not in_float:
+        return ()
+    rule = f"dynamic range leaves weights of fewer than {LEAST_DYNAMIC:,} elements in float, an LSTM's all or none"
+    if len(in_float) == len(weights):
+        return (warning("conversion", f"{rule}, and all are: figures of this model are those of quant=float32"),)
+    elements = sum(tensor.data.size for tensor in in_float if tensor.data is not None)
+    whole = sum(tensor.data.size for tensor in weights if tensor.data is not None)
+    share = f"{len(in_float)} of {len(weights)} here, {100 * elements / whole:.0f} % of their elements"
+    return (remark("conversion", f"{rule}: {share}"),)
+
+
+def _is_weight(tensor: Tensor) -> bool:
+    """Whether a tensor is a constant matrix of floats or int8."""
+    return tensor.data is not None and tensor.data.ndim > 1 and tensor.dtype in (np.float32, np.int8)

@@ -3,53 +3,61 @@ another process."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from qcompare.core.finding import Finding, failure, warning
 from qcompare.core.grid import Grid
+from qcompare.core.method import Method
 from qcompare.core.network import Network
 from qcompare.core.tap import Tap
 from qcompare.export import convert
 from qcompare.export.loop import loop_model
-from qcompare.export.written import written_model
+from qcompare.export.written import WrittenModel, written_model
 from qcompare.models.network import Architecture
 from qcompare.tflite import schema
 from qcompare.tflite.artifact import Built, Place
 from qcompare.tflite.converter import Converted, checked
+from qcompare.tflite.ends import ended
 from qcompare.tflite.roles import places_by_name
 from qcompare.training import guards, qat_network
 from qcompare.training.float_network import architecture_of
 from qcompare.training.learned import TrainedQat, learned_scales, weights_by_reader
 
 
-def written(network: Network, calibration: np.ndarray) -> Built:
+def written(network: Network, calibration: np.ndarray, first: str, last: str) -> Built:
     """The network with all that training learned, operator by operator; no converter takes part.
 
     calibration: float32 [samples, steps, features], on which gates and cells are watched.
+    first, last: dtypes of the model's input and output.
     """
-    architecture, trained = architecture_of(network), qat_network.learned(network)
-    model = written_model(architecture, trained.weights, trained.ranges, trained.number_format)
-    return _built(checked(model.model), model.places, architecture, trained, calibration, per_channel=True)
+    return _written(written_model, network, calibration, first, last)
 
 
-def looped(network: Network, calibration: np.ndarray) -> Built:
+def looped(network: Network, calibration: np.ndarray, first: str, last: str) -> Built:
     """As `written`, the recurrent layers a loop."""
+    return _written(loop_model, network, calibration, first, last)
+
+
+def _written(
+    write: Callable[..., WrittenModel], network: Network, calibration: np.ndarray, first: str, last: str
+) -> Built:
     architecture, trained = architecture_of(network), qat_network.learned(network)
-    model = loop_model(architecture, trained.weights, trained.ranges)
-    return _built(checked(model.model), model.places, architecture, trained, calibration, per_channel=True)
+    model = write(architecture, trained.weights, trained.ranges, trained.number_format)
+    content = ended(model.model, first, last)
+    return _built(checked(content, first, last), model.places, architecture, trained, calibration)
 
 
-def converted(network: Network, calibration: np.ndarray) -> Built:
+def converted(network: Network, calibration: np.ndarray, method: Method) -> Built:
     """The dense network trained by tensorflow-model-optimization, by TensorFlow's converter, with its ranges."""
     # Imported here: it brings all of Keras and matplotlib into the process, which other networks do without.
     from qcompare.training import tfmot_network
 
     architecture, trained = architecture_of(network), tfmot_network.learned(network)
-    model = convert.tfmot(architecture, trained)
+    model = convert.tfmot(architecture, trained, method)
     places = places_by_name(schema.read(model.model), weights_by_reader(architecture, trained))
-    return _built(model, places, architecture, trained, calibration, per_channel=False)
+    return _built(model, places, architecture, trained, calibration)
 
 
 def _built(
@@ -58,10 +66,8 @@ def _built(
     architecture: Architecture,
     trained: TrainedQat,
     calibration: np.ndarray,
-    *,
-    per_channel: bool,
 ) -> Built:
-    learned, _ = learned_scales(architecture, trained, per_channel=per_channel)
+    learned, _ = learned_scales(architecture, trained)
     faults = (failure("conversion", model.note),) if model.note else ()
     return Built(
         content=model.model,

@@ -378,7 +378,7 @@ class GraphOps:
 
     def _weight(self, name: str) -> Constant:
         if name not in self._weights:
-            self._weights[name] = weight_constant(self.weights[name], per_channel=True)
+            self._weights[name] = weight_constant(self.weights[name], per_channel=self.format.per_channel)
         return self._weights[name]
 
     def _bias(self, name: str, x: Grid, weight: Constant) -> int:

@@ -188,7 +188,7 @@ def _subgraphs_of(operator: Operator) -> dict[str, int]:
 
 def _from_within(operator: Operator, number: int, error: NotCoveredError) -> NotCoveredError:
     inner = f"operator {error.operator.index} {error.operator.name} of subgraph {number}"
-    return NotCoveredError(operator, f"{inner}: {error.missing}")
+    return type(error)(operator, f"{inner}: {error.missing}")
 
 
 def _carried_out(plan: _Plan, inputs: Mapping[int, np.ndarray], samples: int) -> dict[int, np.ndarray]:

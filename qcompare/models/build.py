@@ -27,6 +27,7 @@ def architecture(model: Mapping[str, Any], *, steps: int, features: int, outputs
         steps=steps,
         features=features,
         return_sequences=bool(model.get("return_sequences", False)),
+        use_bias=model["use_bias"],
     )
 
 
@@ -34,14 +35,23 @@ def cells(model: Mapping[str, Any], steps: int) -> list[Cell]:
     """The recurrent layers of a model, first to last."""
     match model["name"]:
         case "simple_rnn":
-            return [SimpleRNNCell(units=units, activation=model["activation"]) for units in model["units"]]
+            return [
+                SimpleRNNCell(units=units, activation=model["activation"], use_bias=model["use_bias"])
+                for units in model["units"]
+            ]
         case "lstm":
             kind = FusedLSTM if model["lowering"] == "fused" else LSTMCell
-            return [kind(units=units) for units in model["units"]]
+            return [kind(units=units, use_bias=model["use_bias"]) for units in model["units"]]
         case "lmu":
             theta = float(steps) if model["theta"] == "auto" else model["theta"]
             return [
-                LMUCell(units=units, order=model["order"], theta=theta, activation=model["activation"])
+                LMUCell(
+                    units=units,
+                    order=model["order"],
+                    theta=theta,
+                    activation=model["activation"],
+                    use_bias=model["use_bias"],
+                )
                 for units in model["units"]
             ]
         case _:

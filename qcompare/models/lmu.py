@@ -40,18 +40,19 @@ class LMUCell:
     order: int
     theta: float
     activation: str
+    use_bias: bool = True
 
     def initial_weights(self, features: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
         limit = np.sqrt(3.0 / features)
-        return {
+        weights = {
             "input_encoder": generator.uniform(-limit, limit, (features, 1)).astype(np.float32),
             "hidden_encoder": glorot_uniform((self.units, 1), generator),
             "memory_encoder": np.zeros((self.order, 1), np.float32),
             "input_kernel": glorot_uniform((features, self.units), generator),
             "hidden_kernel": glorot_uniform((self.units, self.units), generator),
             "memory_kernel": glorot_uniform((self.order, self.units), generator),
-            "bias": np.zeros(self.units, np.float32),
         }
+        return weights | ({"bias": np.zeros(self.units, np.float32)} if self.use_bias else {})
 
     def constants(self) -> dict[str, np.ndarray]:
         a, b = legendre_matrices(self.order, self.theta)
@@ -78,5 +79,6 @@ class LMUCell:
             ops.fully_connected("from_hidden", h, "hidden_kernel"),
             ops.fully_connected("from_memory", memory, "memory_kernel"),
         )
-        h = ops.add("h", ops.fully_connected("from_input", x, "input_kernel", "bias"), from_state, self.activation)
+        bias = "bias" if self.use_bias else None
+        h = ops.add("h", ops.fully_connected("from_input", x, "input_kernel", bias), from_state, self.activation)
         return h, (h, memory)

@@ -14,16 +14,18 @@ from qcompare.models.initial import glorot_uniform, orthogonal
 from qcompare.models.ops import Ops, V
 
 
-def lstm_weights(units: int, features: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Initial kernel [features, 4 units], recurrent_kernel [units, 4 units] and bias [4 units], float32."""
+def lstm_weights(units: int, features: int, generator: np.random.Generator, *, use_bias: bool) -> dict[str, np.ndarray]:
+    """Initial kernel [features, 4 units], recurrent_kernel [units, 4 units] and, if any, bias [4 units], float32."""
     recurrent = [orthogonal(units, generator) for _ in GATES]
-    bias = np.zeros(4 * units, np.float32)
-    bias[units : 2 * units] = 1.0  # an open forget gate at the start
-    return {
+    weights = {
         "kernel": glorot_uniform((features, 4 * units), generator),
         "recurrent_kernel": np.concatenate(recurrent, axis=1),
-        "bias": bias,
     }
+    if not use_bias:
+        return weights
+    bias = np.zeros(4 * units, np.float32)
+    bias[units : 2 * units] = 1.0  # an open forget gate at the start
+    return weights | {"bias": bias}
 
 
 @final
@@ -32,9 +34,10 @@ class LSTMCell:
     """The layer in operators of its own for each time step."""
 
     units: int
+    use_bias: bool = True
 
     def initial_weights(self, features: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        return lstm_weights(self.units, features, generator)
+        return lstm_weights(self.units, features, generator, use_bias=self.use_bias)
 
     def constants(self) -> dict[str, np.ndarray]:
         return {}
@@ -44,7 +47,7 @@ class LSTMCell:
 
     def step(self, ops: Ops[V], x: V, state: tuple[V, ...]) -> tuple[V, tuple[V, ...]]:
         h, cell = state
-        from_input = ops.fully_connected("from_input", x, "kernel", "bias")
+        from_input = ops.fully_connected("from_input", x, "kernel", "bias" if self.use_bias else None)
         from_state = ops.fully_connected("from_state", h, "recurrent_kernel")
         i, f, g, o = ops.split("gates", ops.add("gates", from_input, from_state), 4)
         i = ops.logistic("gate_i", i)
@@ -62,12 +65,14 @@ class FusedLSTM:
     """The same layer as one UNIDIRECTIONAL_SEQUENCE_LSTM, whose cell is clipped."""
 
     units: int
+    use_bias: bool = True
 
     def initial_weights(self, features: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        return lstm_weights(self.units, features, generator)
+        return lstm_weights(self.units, features, generator, use_bias=self.use_bias)
 
     def constants(self) -> dict[str, np.ndarray]:
-        return {}
+        """The operator always reads a bias."""
+        return {} if self.use_bias else {"bias": np.zeros(4 * self.units, np.float32)}
 
     def sequence(self, ops: Ops[V], sequence: Sequence[V]) -> list[V]:
         return ops.lstm(sequence, self.units)

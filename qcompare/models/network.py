@@ -59,6 +59,7 @@ class Architecture:
     dense_units: widths, the output's last. activation: of all dense layers but the last.
     steps, features: the input's shape [batch, steps, features].
     return_sequences: whether the dense layers read the outputs of all steps side by side, or the last step's alone.
+    use_bias: whether the dense layers have biases.
     """
 
     cells: tuple[Cell, ...]
@@ -67,6 +68,7 @@ class Architecture:
     steps: int
     features: int
     return_sequences: bool = False
+    use_bias: bool = True
 
     def initial_weights(self, generator: np.random.Generator) -> dict[str, np.ndarray]:
         """Trainable weights by `layer/name`, float32."""
@@ -82,7 +84,8 @@ class Architecture:
             width = self.steps * self.features
         for index, units in enumerate(self.dense_units):
             weights[f"{dense_name(index)}/kernel"] = glorot_uniform((width, units), generator)
-            weights[f"{dense_name(index)}/bias"] = np.zeros(units, np.float32)
+            if self.use_bias:
+                weights[f"{dense_name(index)}/bias"] = np.zeros(units, np.float32)
             width = units
         return weights
 
@@ -117,7 +120,7 @@ class Architecture:
             last = index == len(self.dense_units) - 1
             with ops.scope(dense_name(index)):
                 activation = "linear" if last else self.activation
-                value = ops.fully_connected("output", value, "kernel", "bias", activation)
+                value = ops.fully_connected("output", value, "kernel", "bias" if self.use_bias else None, activation)
         return value
 
 

@@ -17,13 +17,14 @@ from qcompare.models.ops import Ops, V
 class SimpleRNNCell:
     units: int
     activation: str
+    use_bias: bool = True
 
     def initial_weights(self, features: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        return {
+        weights = {
             "kernel": glorot_uniform((features, self.units), generator),
             "recurrent_kernel": orthogonal(self.units, generator),
-            "bias": np.zeros(self.units, np.float32),
         }
+        return weights | ({"bias": np.zeros(self.units, np.float32)} if self.use_bias else {})
 
     def constants(self) -> dict[str, np.ndarray]:
         return {}
@@ -33,7 +34,7 @@ class SimpleRNNCell:
 
     def step(self, ops: Ops[V], x: V, state: tuple[V, ...]) -> tuple[V, tuple[V, ...]]:
         (h,) = state
-        from_input = ops.fully_connected("from_input", x, "kernel", "bias")
+        from_input = ops.fully_connected("from_input", x, "kernel", "bias" if self.use_bias else None)
         from_state = ops.fully_connected("from_state", h, "recurrent_kernel")
         h = ops.add("h", from_input, from_state, self.activation)
         return h, (h,)

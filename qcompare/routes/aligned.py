@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from qcompare.config.options import Config
+from qcompare.config.options import Config, Int8Quant, IntegerQuant
 from qcompare.core.engine import QAT, EngineId
 from qcompare.core.stage import Stage
 from qcompare.routes.route import Context
@@ -23,18 +23,20 @@ class Aligned:
     converted: bool = True
 
     def applies(self, config: Config) -> bool:
-        return config.qat.scheme == "aligned"
+        return config.qat.scheme == "aligned" and isinstance(config.quant, IntegerQuant)
 
     def build(self, context: Context) -> Stage[Artifact]:
         config = context.config
+        simulate, kernels = followed(config)
         network = training(
             "QAT",
             "qcompare.training.qat_network",
             network=context.network,
             data=context.data,
-            simulate=config.quant.simulate,
-            kernels=deciding_kernels(config),
-            number_format=config.quant.name,
+            simulate=simulate,
+            kernels=kernels,
+            number_format=context.method.name,
+            per_channel=context.method.per_channel,
             epochs=config.qat.epochs,
             batch_size=config.train.batch_size,
             learning_rate=config.qat.learning_rate,
@@ -47,11 +49,16 @@ class Aligned:
             "looped" if config.model.lowering == "loop" else "written",
             network=network,
             calibration=calibration(context.data),
+            first=context.method.input,
+            last=context.method.output,
         )
         return together(self.name, network, written)
 
 
-def deciding_kernels(config: Config) -> str:
-    """The kernel set as far as it decides anything: fake quantization follows one in the fused LSTM alone."""
+def followed(config: Config) -> tuple[str, str]:
+    """How quantization is simulated, and the kernel set as far as it decides anything: fake quantization follows one in
+    the fused LSTM alone."""
+    if not isinstance(config.quant, Int8Quant):
+        return "fake_quant", "reference"
     follows = config.quant.simulate != "fake_quant" or config.model.lowering == "fused"
-    return config.quant.kernels if follows else "reference"
+    return config.quant.simulate, config.quant.kernels if follows else "reference"

@@ -28,12 +28,16 @@ class PostTraining:
         return True
 
     def build(self, context: Context) -> Stage[Artifact]:
-        inputs = {"network": context.network, "calibration": calibration(context.data)}
+        inputs = {
+            "network": context.network,
+            "calibration": calibration(context.data),
+            "method": context.method,
+        }
         match context.config.model.lowering:
             case "fused":
                 built = conversion(self.name, MODULE, "fused", **inputs)
             case "loop":
                 built = conversion(self.name, MODULE, "loop", **inputs)
             case _:
-                built = conversion(self.name, MODULE, "operators", **inputs, number_format=context.config.quant.name)
+                built = conversion(self.name, MODULE, "operators", **inputs)
         return together(self.name, None, built)

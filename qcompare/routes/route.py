@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 from qcompare.config.options import Config
 from qcompare.core.comparison import Way
+from qcompare.core.method import Method
 from qcompare.core.network import Network
 from qcompare.core.plain import plain
 from qcompare.core.stage import Stage
@@ -27,6 +28,12 @@ class Context:
     def model(self) -> dict[str, object]:
         """The options of the model as plain values."""
         return plain(self.config.model)
+
+    @property
+    def method(self) -> Method:
+        """What a conversion is asked for."""
+        asked = {item.name for item in fields(Method)}
+        return Method(**{name: value for name, value in plain(self.config.quant).items() if name in asked})
 
 
 class Route(Way, Protocol):

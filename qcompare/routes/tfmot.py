@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from qcompare.config.options import Config
+from qcompare.config.options import Config, IntegerQuant
 from qcompare.core.engine import QAT, EngineId
 from qcompare.core.stage import Stage
 from qcompare.routes.route import Context
@@ -23,7 +23,7 @@ class Tfmot:
     converted: bool = True
 
     def applies(self, config: Config) -> bool:
-        return config.qat.scheme == "tfmot"
+        return config.qat.scheme == "tfmot" and isinstance(config.quant, IntegerQuant)
 
     def build(self, context: Context) -> Stage[Artifact]:
         config = context.config
@@ -43,5 +43,6 @@ class Tfmot:
             "converted",
             network=network,
             calibration=calibration(context.data),
+            method=context.method,
         )
         return together(self.name, network, built)

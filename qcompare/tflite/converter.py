@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,19 +13,23 @@ from tensorflow.types.experimental import ConcreteFunction
 import qcompare.models  # noqa: F401  (settles the environment before TensorFlow is imported)
 from qcompare.core import lstm
 from qcompare.core.graph import Graph, Model
+from qcompare.core.method import FLOAT16, INT8, INT16X8, Method
 from qcompare.tflite import schema
-
-INT8_ACTIVATIONS = np.dtype(np.int8)
 
 ATTEMPTS = 3
 """The converter is not deterministic: a result with stray float operators is converted again this often."""
 
 OPERATOR_SETS = {
-    "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
-    "int16": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+    INT8: tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+    INT16X8: tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
 }
+"""Operators of a model that is all in integers."""
 
-INTEGER_DTYPES = ("int8", "int16", "int32", "int64", "bool")
+INTEGER_DTYPES = ("int8", "uint8", "int16", "int32", "int64", "bool")
+
+EMPTY = "the converted model is empty"
+
+INTEGER_ENDS = Method(name=INT8, input="int8", output="int8", full_integer=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +44,16 @@ def convert(
     forward: Callable[[tf.Tensor], tf.Tensor],
     input_shape: tuple[int, int],
     calibration: np.ndarray | None,
-    activation: np.dtype = INT8_ACTIVATIONS,
+    method: Method = INTEGER_ENDS,
     tracked: tf.Module | None = None,
 ) -> Converted:
-    """A model of batch one with int8 weights.
+    """A model of batch one.
 
     forward: outputs [1, outputs] for x [1, *input_shape], with fake quantization at every activation, or, when
         calibration samples float32 [samples, *input_shape] are given, without.
-    activation: int8 or int16, the integers of its activations.
     tracked: what holds the variables of `forward`, if it has any: without it they are lost and the converter crashes.
     """
-    return convert_traced(traced(forward, input_shape), calibration, activation, tracked)
+    return convert_traced(traced(forward, input_shape), calibration, method, tracked)
 
 
 def traced(forward: Callable[[tf.Tensor], tf.Tensor], input_shape: tuple[int, int]) -> ConcreteFunction:
@@ -61,45 +65,64 @@ def traced(forward: Callable[[tf.Tensor], tf.Tensor], input_shape: tuple[int, in
 def convert_traced(
     function: ConcreteFunction,
     calibration: np.ndarray | None,
-    activation: np.dtype = INT8_ACTIVATIONS,
+    method: Method = INTEGER_ENDS,
     tracked: tf.Module | None = None,
 ) -> Converted:
     """As `convert`, with the values that the function's variables hold now."""
     module = tf.Module() if tracked is None else tracked
     for _ in range(ATTEMPTS):
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(activation)
-        if calibration is not None:
-            converter.target_spec.supported_ops = [OPERATOR_SETS[activation.name]]
-            converter.representative_dataset = lambda: ([sample[None]] for sample in calibration)
+        _ask(converter, method, calibration)
         model = schema.without_leftovers(converter.convert())
         found = schema.read(model)
-        if not not_integer(found):
+        if not (method.full_integer and not_integer(found, method)):
             break
-    return Converted(model=model, note=faults(found))
+    return Converted(model=model, note=faults(found, method))
 
 
-def checked(model: bytes) -> Converted:
-    """A model with what is wrong with it."""
-    return Converted(model=model, note=faults(schema.read(model)))
+def _ask(converter: Any, method: Method, calibration: np.ndarray | None) -> None:
+    """Sets a converter's options. calibration: float32 [samples, *input shape], for methods that need ranges."""
+    if method.optimizations != "NONE":
+        converter.optimizations = [tf.lite.Optimize[method.optimizations]]
+    converter.inference_input_type, converter.inference_output_type = map(tf.as_dtype, (method.input, method.output))
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = not method.per_channel
+    if method.name == FLOAT16:
+        converter.target_spec.supported_types = [tf.float16]
+    if method.integer and calibration is not None:
+        in_float = [] if method.full_integer else [tf.lite.OpsSet.TFLITE_BUILTINS]
+        converter.target_spec.supported_ops = [OPERATOR_SETS[method.name], *in_float]
+        converter.representative_dataset = lambda: ([sample[None]] for sample in calibration)
 
 
-def faults(model: Model) -> str:
-    """What is wrong with a model, in one line; "" when nothing is."""
-    return "; ".join(filter(None, [not_integer(model), *cells_out_of_range(model.main), *saturated_biases(model)]))
+def checked(model: bytes, first: str = "int8", last: str = "int8") -> Converted:
+    """A model that is all in integers but for the dtypes of its input and output, with what is wrong with it."""
+    return Converted(model=model, note=faults(schema.read(model), replace(INTEGER_ENDS, input=first, output=last)))
 
 
-def not_integer(model: Model) -> str:
-    """The operators that compute in float, in one line; "" for an all-integer model."""
+def faults(model: Model, method: Method) -> str:
+    """What is wrong with a model of a method, in one line; "" when nothing is."""
+    empty = "" if model.main.operators else EMPTY
+    stray = not_integer(model, method) if method.full_integer else empty
+    return "; ".join(filter(None, [stray, *cells_out_of_range(model.main), *saturated_biases(model)]))
+
+
+def not_integer(model: Model, method: Method = INTEGER_ENDS) -> str:
+    """The operators that compute in float, in one line; "" for a model that is all in integers.
+
+    method: says which of the model's ends may be in float.
+    """
     if not model.main.operators:
-        return "the converted model is empty"
+        return EMPTY
+    sides = ((method.input, model.main.inputs), (method.output, model.main.outputs))
+    ends = {index for dtype, side in sides if dtype not in INTEGER_DTYPES for index in side}
     stray = {
         operator.name
         for part in model.graphs
         for operator in part.operators
         for index in (*operator.inputs, *operator.outputs)
-        if index >= 0 and part.tensors[index].dtype.name not in INTEGER_DTYPES
+        if index >= 0
+        and part.tensors[index].dtype.name not in INTEGER_DTYPES
+        and not (part is model.main and index in ends)
     }
     return f"float operators remain: {', '.join(sorted(stray))}" if stray else ""
 

@@ -28,7 +28,7 @@ from qcompare.models.ops import GATE_MATRICES, LOGISTIC_RANGE, TANH_RANGE, Place
 from qcompare.models.values import divided, flattened, joined, unstacked
 from qcompare.tflite.builder import Builder
 from qcompare.training import fixed_point
-from qcompare.training.fake_quant import column_scales, gate_scales
+from qcompare.training.fake_quant import column_scales, gate_scales, whole_scale
 from qcompare.training.gradients import Gradient, replaced
 from qcompare.training.lstm_kernels import Slope, held, lstm_kernels, saturated16, saturating16
 from qcompare.training.number_format import INT8
@@ -63,7 +63,7 @@ def bounds(grid: Grid, activation: str = "linear") -> tuple[float, float]:
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Weight:
-    """int8 weights in float32 [inputs, outputs], and their scales, float32 [outputs]."""
+    """int8 weights in float32 [inputs, outputs], and their scales, float32 [outputs] or [1]."""
 
     tensor: tf.Tensor
     scale: tf.Tensor
@@ -135,13 +135,19 @@ class ExactOps:
         learned: Mapping[str, np.ndarray],
         kernels: str,
         see: See | None = None,
+        *,
+        per_channel: bool = True,
     ) -> None:
-        """weights: by `layer/name`. learned: role -> [min, max], float32. kernels: the kernel set."""
+        """weights: by `layer/name`. learned: role -> [min, max], float32. kernels: the kernel set.
+
+        per_channel: as in NumberFormat.
+        """
         self.place = Place()
         self.weights = weights
         self.learned = learned
         self.kernels = kernels
         self.see = see
+        self.per_channel = per_channel
         self._weights: dict[str, Weight] = {}
 
     @contextmanager
@@ -182,7 +188,8 @@ class ExactOps:
         """The weight as training has left it, rounded; once a pass, however many steps read it."""
         if name not in self._weights:
             weight = tf.convert_to_tensor(self.weights[name])
-            scale = tf.stop_gradient(gate_scales(weight) if gates else column_scales(weight))
+            scales = gate_scales if gates else column_scales if self.per_channel else whole_scale
+            scale = tf.stop_gradient(scales(weight))
             steps = tf.round(tf.cast(weight, tf.float64) / tf.cast(scale, tf.float64))
             exact = tf.cast(tf.clip_by_value(steps, -127.0, 127.0), tf.float32)
             self._weights[name] = Weight(tensor=replaced(weight / scale, exact), scale=scale)

@@ -91,7 +91,7 @@ class TracedGrid:
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RoundedWeight:
-    """A matrix [inputs, outputs] on its grid, float32, and the scales, float32 [outputs]."""
+    """A matrix [inputs, outputs] on its grid, float32, and its scales, float32 [outputs] or [1]."""
 
     tensor: tf.Tensor
     scale: tf.Tensor
@@ -180,7 +180,8 @@ class Aligned:
         """The weight with the range it has now; once a pass, however many steps read it."""
         if name not in self._weights:
             weight = tf.convert_to_tensor(self.weights[name])
-            self._weights[name] = _rounded_weight(weight, column_scales(weight))
+            scales = column_scales if self.format.per_channel else whole_scale
+            self._weights[name] = _rounded_weight(weight, scales(weight))
         return self._weights[name]
 
     def bias(self, name: str, x: Reals, weight: str) -> tf.Tensor:
@@ -232,6 +233,11 @@ def column_scales(weight: tf.Tensor) -> tf.Tensor:
     """The scale of each column [outputs] of a matrix [inputs, outputs]: max|W| / 127, formed in float64."""
     largest = tf.maximum(tf.reduce_max(tf.abs(weight), axis=0), SMALLEST_RANGE)
     return tf.cast(tf.cast(largest, tf.float64) / 127.0, tf.float32)
+
+
+def whole_scale(weight: tf.Tensor) -> tf.Tensor:
+    """The one scale [1] of a matrix [inputs, outputs]: max|W| / 127, formed in float64."""
+    return column_scales(tf.reshape(weight, [-1, 1]))
 
 
 def gate_scales(weight: tf.Tensor) -> tf.Tensor:

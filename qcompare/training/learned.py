@@ -33,9 +33,7 @@ class TrainedQat:
     number_format: NumberFormat = INT8
 
 
-def learned_scales(
-    architecture: Architecture, trained: TrainedQat, *, per_channel: bool
-) -> tuple[dict[str, Grid], dict[str, str]]:
+def learned_scales(architecture: Architecture, trained: TrainedQat) -> tuple[dict[str, Grid], dict[str, str]]:
     """Grids by role and by weight, as the converter derives them; and role of a FULLY_CONNECTED -> its weight.
 
     A fused LSTM's matrices have a grid for each gate, `layer/kernel/i`.
@@ -47,7 +45,7 @@ def learned_scales(
         for role, (low, high) in trained.ranges.items()
     }
     for name in dict.fromkeys(weight_of.values()):
-        learned[name] = weight_scale(weights[name], per_channel=per_channel)
+        learned[name] = weight_scale(weights[name], per_channel=trained.number_format.per_channel)
     for index, cell in enumerate(architecture.cells):
         if isinstance(cell, SequenceLayer):
             for matrix in GATE_MATRICES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -13,14 +13,16 @@ from qcompare.core.grid import Grid
 @final
 @dataclass(frozen=True, kw_only=True)
 class NumberFormat:
-    """Activations on an affine int8 or a symmetric int16 grid; weights are int8, a scale a channel.
+    """Activations on an affine int8 or a symmetric int16 grid; weights are int8.
 
-    activation, bias: the integers that hold them.
+    activation, bias: the integers that hold them. per_channel: whether the weights of a FULLY_CONNECTED have a scale
+        for each of its outputs, else one in all. A fused LSTM's have one for each gate.
     """
 
     name: str
     activation: np.dtype
     bias: np.dtype
+    per_channel: bool = True
 
     @property
     def lowest(self) -> int:
@@ -54,4 +56,8 @@ class NumberFormat:
 
 INT8 = NumberFormat(name="int8", activation=np.dtype(np.int8), bias=np.dtype(np.int32))
 INT16X8 = NumberFormat(name="int16x8", activation=np.dtype(np.int16), bias=np.dtype(np.int64))
-FORMATS = {form.name: form for form in (INT8, INT16X8)}
+
+
+def number_format(name: str, *, per_channel: bool) -> NumberFormat:
+    """The format of that name. KeyError for one that is not trained."""
+    return replace({form.name: form for form in (INT8, INT16X8)}[name], per_channel=per_channel)

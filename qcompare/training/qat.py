@@ -47,7 +47,8 @@ def train(
     passes: list[Aligned] = []
 
     def exact(x: tf.Tensor) -> tf.Tensor:
-        return architecture.forward(ExactOps(everything, calibrated, kernels), x)
+        ops = ExactOps(everything, calibrated, kernels, per_channel=number_format.per_channel)
+        return architecture.forward(ops, x)
 
     def fake_quantized(x: tf.Tensor) -> tf.Tensor:
         passes.append(Aligned(everything, {**calibrated, **moving}, kernels, number_format))
@@ -95,7 +96,9 @@ def evaluate(architecture: Architecture, trained: TrainedQat, x: np.ndarray) -> 
 
     def forward(samples: tf.Tensor) -> tf.Tensor:
         if trained.exact:
-            return architecture.forward(ExactOps(weights, trained.ranges, trained.kernels), samples)
+            per_channel = trained.number_format.per_channel
+            ops = ExactOps(weights, trained.ranges, trained.kernels, per_channel=per_channel)
+            return architecture.forward(ops, samples)
         rounding = Aligned(weights, trained.ranges, trained.kernels, trained.number_format)
         return architecture.forward(FloatOps(rounding), samples)
 

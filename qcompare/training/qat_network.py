@@ -9,10 +9,10 @@ import numpy as np
 from qcompare.core.function import Function
 from qcompare.core.network import Network
 from qcompare.data.dataset import Dataset
+from qcompare.training import number_format as formats
 from qcompare.training import qat, runtime
 from qcompare.training.float_network import architecture_of
 from qcompare.training.learned import TrainedQat
-from qcompare.training.number_format import FORMATS
 
 
 def train(
@@ -22,6 +22,7 @@ def train(
     simulate: str,
     kernels: str,
     number_format: str,
+    per_channel: bool,
     epochs: int,
     batch_size: int,
     learning_rate: float,
@@ -36,7 +37,7 @@ def train(
         data,
         simulate=simulate,
         kernels=kernels,
-        number_format=FORMATS[number_format],
+        number_format=formats.number_format(number_format, per_channel=per_channel),
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -47,7 +48,12 @@ def train(
         network,
         weights=trained.weights,
         ranges=trained.ranges,
-        simulation={"kernels": trained.kernels, "exact": trained.exact, "number_format": trained.number_format.name},
+        simulation={
+            "kernels": trained.kernels,
+            "exact": trained.exact,
+            "number_format": trained.number_format.name,
+            "per_channel": trained.number_format.per_channel,
+        },
         evaluate=Function(__name__, evaluate.__name__),
     )
 
@@ -65,5 +71,7 @@ def learned(network: Network) -> TrainedQat:
         ranges=dict(network.ranges),
         kernels=network.simulation["kernels"],
         exact=network.simulation["exact"],
-        number_format=FORMATS[network.simulation["number_format"]],
+        number_format=formats.number_format(
+            network.simulation["number_format"], per_channel=network.simulation["per_channel"]
+        ),
     )

@@ -17,8 +17,12 @@ from qcompare.tflite.converter import traced
 from qcompare.training.calibrate import calibrate
 from qcompare.training.fit import KEPT, Settings, Training
 from qcompare.training.learned import TrainedQat
+from qcompare.training.number_format import number_format
 
 INPUT_LAYER = "quantize_layer"
+
+PER_TENSOR = number_format("int8", per_channel=False)
+"""What its Dense layers are quantized to."""
 
 
 def train(
@@ -73,7 +77,11 @@ class Network:
         layers = [tf_keras.layers.Input((architecture.steps, architecture.features)), tf_keras.layers.Flatten()]
         for index, units in enumerate(architecture.dense_units):
             activation = "linear" if index == last else architecture.activation
-            layers.append(tf_keras.layers.Dense(units, activation=activation, name=dense_name(index)))
+            layers.append(
+                tf_keras.layers.Dense(
+                    units, activation=activation, use_bias=architecture.use_bias, name=dense_name(index)
+                )
+            )
         self.model: tf_keras.Model = tfmot.quantization.keras.quantize_model(tf_keras.Sequential(layers))
         self.outputs = tf.function(lambda x: self._forward(x, training=False), autograph=False)
         self._shape = (architecture.steps, architecture.features)
@@ -134,4 +142,4 @@ def _read(model: tf_keras.Model) -> TrainedQat:
     weights = {name: value for name, value in variables.items() if name.endswith(("/kernel", "/bias"))}
     bounds = [name for name in variables if name.endswith("_min") and "/kernel" not in name]
     ranges = {_role(name): np.array([variables[name], variables[name[:-3] + "max"]], np.float32) for name in bounds}
-    return TrainedQat(weights=weights, ranges=ranges)
+    return TrainedQat(weights=weights, ranges=ranges, number_format=PER_TENSOR)

@@ -42,4 +42,4 @@ def evaluate(network: Network, x: np.ndarray) -> np.ndarray:
 
 def learned(network: Network) -> TrainedQat:
     """What training learned, in the form that evaluation and conversion take."""
-    return TrainedQat(weights=dict(network.weights), ranges=dict(network.ranges))
+    return TrainedQat(weights=dict(network.weights), ranges=dict(network.ranges), number_format=tfmot.PER_TENSOR)

@@ -133,13 +133,14 @@ def test_the_content_of_a_data_file_is_part_of_the_configuration(tmp_path):
         ("seed=range(10)", "seed=range(10): a sweep needs -m"),
         ("seed=glob(*)", "seed=glob(*): a sweep needs -m"),
         ("model=gru", "model=gru: must be dense, lmu, lstm or simple_rnn"),
-        ("quant=int3", "quant=int3: must be int16x8 or int8"),
+        ("quant=int3", "quant=int3: must be dynamic, float16, float32, int16x8 or int8"),
         ("train.epoch=3", "train.epoch: no such option; `python -m qcompare --help` lists them"),
         ("epochs=3", "epochs: no such option; `python -m qcompare --help` lists them"),
         ("+epochs=3", "epochs: no such option; `python -m qcompare --help` lists them"),
         (
             "++model.unit=3",
-            "model.unit: no such option here; there are model.units, model.head, model.return_sequences, "
+            "model.unit: no such option here; there are model.units, model.head, model.use_bias, "
+            "model.return_sequences, "
             "model.lowering",
         ),
         ("~model.units", "model.units=None: must be a width from 1 to 4096 or a list such as [64,32]"),

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from qcompare.core.child import Child
+from qcompare.core.method import Method
 from qcompare.export import convert as export
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture, Cell
 from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.tflite import schema
-from qcompare.tflite.converter import convert_traced
+from qcompare.tflite.converter import INTEGER_ENDS, convert_traced
 from qcompare.training.calibrate import calibrate
 from qcompare.training.learned import TrainedQat
-from qcompare.training.number_format import FORMATS
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +30,11 @@ CELLS: dict[str, tuple[Cell, ...]] = {
     "lstm": (LSTMCell(units=4),),
     "fused": (FusedLSTM(units=4),),
     "two fused": (FusedLSTM(units=4), FusedLSTM(units=3)),
+}
+
+METHODS = {
+    "int8": INTEGER_ENDS,
+    "int16x8": Method(name="int16x8", input="int16", output="int16", full_integer=True),
 }
 
 KINDS = [
@@ -65,9 +70,9 @@ def exported(kind, seed):
     }
     x = generator.normal(size=(16, STEPS, FEATURES)).astype(np.float32)
     if how == "ptq":
-        converted = export.ptq(network, weights, x, FORMATS[number_format])
+        converted = export.ptq(network, weights, x, METHODS[number_format])
     elif how == "ptq_fused":
-        converted = export.ptq_fused(network, weights, x)
+        converted = export.ptq_fused(network, weights, x, METHODS[number_format])
     else:
         trained = TrainedQat(weights=weights, ranges=calibrate(network, weights, x))
         converted = {"aligned": export.aligned, "tfmot": export.tfmot}[how](network, trained)
@@ -80,7 +85,7 @@ def refused():
     network = export._fused(replace(architecture("fused"), dense_units=(2,)))
     x = np.zeros((4, STEPS, FEATURES), np.float32)
     with pytest.raises(Exception, match="16x8"):
-        convert_traced(network.traced, x, np.dtype(np.int16), network.module)
+        convert_traced(network.traced, x, METHODS["int16x8"], network.module)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -27,11 +26,11 @@ from qcompare.models.ops import CELL_CLIP
 from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.tflite import schema
 from qcompare.tflite.artifact import Artifact, Built
-from qcompare.tflite.converter import INTEGER_DTYPES
+from qcompare.tflite.converter import INTEGER_DTYPES, INTEGER_ENDS, Converted, checked
 from qcompare.tflite.roles import places_by_name
 from qcompare.training.calibrate import calibrate
 from qcompare.training.learned import TrainedQat, learned_scales
-from qcompare.training.number_format import INT8, INT16X8
+from qcompare.training.number_format import INT16X8
 from qcompare.training.qat import evaluate
 from tests.training.random_networks import Network, fused_network
 
@@ -112,7 +111,7 @@ def test_every_learned_parameter_of_the_head(network: Network, graph: Graph) -> 
 
 def test_operators_and_dtypes_are_those_of_the_converter(network: Network, graph: Graph) -> None:
     """The converter's own model of the same network differs in numbers and names only."""
-    converted = export.ptq_fused(network.architecture, network.weights, network.samples[:2])
+    converted = export.ptq_fused(network.architecture, network.weights, network.samples[:2], INTEGER_ENDS)
     assert converted.note == ""
     theirs = schema.read(converted.model).main
     for ours, other in zip(graph.operators, theirs.operators, strict=True):
@@ -179,12 +178,20 @@ def outputs(model: bytes, samples: np.ndarray, kernels: str) -> np.ndarray:
     return RUNTIMES[kernels].run(model, {x.index: to_integers(samples, x.grid).astype(x.dtype)}).result
 
 
+def written_of(architecture: Architecture, trained: TrainedQat) -> Converted:
+    return checked(written_model(architecture, trained.weights, trained.ranges, trained.number_format).model)
+
+
+def loop_of(architecture: Architecture, trained: TrainedQat) -> Converted:
+    return checked(loop_model(architecture, trained.weights, trained.ranges, trained.number_format).model)
+
+
 @pytest.mark.parametrize("kernels", KERNEL_SETS)
 @pytest.mark.parametrize("cells", CELLS.values(), ids=list(CELLS))
 def test_unrolled_networks_give_the_integers_of_the_converters_model(cells: tuple[Cell, ...], kernels: str) -> None:
     network = random_network(cells)
     trained = TrainedQat(weights=network.weights, ranges=network.ranges)
-    converted, written = (kind(network.architecture, trained) for kind in (export.aligned, export.written))
+    converted, written = (kind(network.architecture, trained) for kind in (export.aligned, written_of))
     assert converted.note == written.note == ""
     np.testing.assert_array_equal(
         outputs(written.model, network.samples, kernels), outputs(converted.model, network.samples, kernels)
@@ -197,7 +204,7 @@ def test_16_bit_networks_are_near_their_fake_quantization_and_equal_to_the_manua
 ) -> None:
     network = random_network(cells)
     trained = TrainedQat(weights=network.weights, ranges=network.ranges, number_format=INT16X8)
-    written = export.written(network.architecture, trained)
+    written = written_of(network.architecture, trained)
     assert written.note == ""
     model = schema.read(written.model)
     graph = model.main
@@ -228,7 +235,7 @@ def test_a_head_on_every_step(cells: tuple[Cell, ...], kernels: str) -> None:
     network = random_network(cells, return_sequences=True)
     assert network.weights["dense_0/kernel"].shape[0] == 3 * cells[-1].units
     trained = TrainedQat(weights=network.weights, ranges=network.ranges, kernels=kernels, exact=True)
-    written = export.written(network.architecture, trained)
+    written = written_of(network.architecture, trained)
     graph = schema.read(written.model).main
     y = graph.tensors[graph.outputs[0]]
     exact = evaluate(network.architecture, trained, network.samples)
@@ -236,8 +243,8 @@ def test_a_head_on_every_step(cells: tuple[Cell, ...], kernels: str) -> None:
     np.testing.assert_array_equal(to_integers(exact, y.grid), theirs)
     fused = isinstance(cells[0], FusedLSTM)
     if kernels == "reference":
-        ptq = export.ptq_fused if fused else partial(export.ptq, number_format=INT8)
-        converted = ptq(network.architecture, network.weights, network.samples[:20])
+        ptq = export.ptq_fused if fused else export.ptq
+        converted = ptq(network.architecture, network.weights, network.samples[:20], INTEGER_ENDS)
         real = evaluate(network.architecture, replace(trained, exact=False), network.samples)
         ours = outputs(converted.model, network.samples, kernels)
         other = schema.read(converted.model).main
@@ -249,7 +256,7 @@ def test_a_head_on_every_step(cells: tuple[Cell, ...], kernels: str) -> None:
 def test_a_loop_gives_the_integers_of_the_unrolled_network(name: str) -> None:
     network = random_network(CELLS[name])
     trained = TrainedQat(weights=network.weights, ranges=network.ranges)
-    unrolled, loop = (kind(network.architecture, trained) for kind in (export.written, export.loop))
+    unrolled, loop = (kind(network.architecture, trained) for kind in (written_of, loop_of))
     assert loop.note == ""
     model = schema.read(loop.model)
     graph = model.main
@@ -274,7 +281,7 @@ def test_a_loop_does_not_grow_with_the_number_of_steps() -> None:
 def test_every_learned_parameter_stands_in_a_loop() -> None:
     network = random_network(CELLS["lstm"])
     trained = TrainedQat(weights=network.weights, ranges=network.ranges)
-    learned, _ = learned_scales(network.architecture, trained, per_channel=True)
+    learned, _ = learned_scales(network.architecture, trained)
     loop = loop_model(network.architecture, network.weights, network.ranges)
     built = Built(content=loop.model, places=loop.places, learned={Tap(role): grid for role, grid in learned.items()})
     artifacts = {"qat": Artifact(route="qat", built=built)}
@@ -316,7 +323,7 @@ def test_taps_come_with_the_model_and_are_those_that_names_tell(
     network = random_network(cells, return_sequences=every)
     written = kind(network)
     trained = TrainedQat(weights=network.weights, ranges=network.ranges)
-    learned, weight_of = learned_scales(network.architecture, trained, per_channel=True)
+    learned, weight_of = learned_scales(network.architecture, trained)
     model = schema.read(written.model)
     told = {
         (number, index): tap.role

@@ -13,10 +13,11 @@ LMU = {
     "order": 5,
     "theta": "auto",
     "activation": "tanh",
+    "use_bias": True,
     "return_sequences": False,
     "lowering": "unrolled",
 }
-LSTM = {"name": "lstm", "units": [4], "head": [], "return_sequences": False, "lowering": "unrolled"}
+LSTM = {"name": "lstm", "units": [4], "head": [], "use_bias": True, "return_sequences": False, "lowering": "unrolled"}
 
 
 def test_recurrent_layers_a_head_and_the_output():
@@ -31,6 +32,8 @@ def test_options_reach_the_layers():
     assert architecture(LMU | {"theta": 7.0}, **SHAPE).cells[0].theta == 7.0
     assert architecture(LMU | {"return_sequences": True}, **SHAPE).return_sequences
     assert architecture(LSTM, **SHAPE).cells == (LSTMCell(units=4),)
+    bare = architecture(LSTM | {"use_bias": False}, **SHAPE)
+    assert (bare.cells, bare.use_bias) == ((LSTMCell(units=4, use_bias=False),), False)
     assert architecture(LSTM | {"lowering": "fused"}, **SHAPE).cells == (FusedLSTM(units=4),)
     assert architecture(LSTM | {"lowering": "loop"}, **SHAPE).cells == (LSTMCell(units=4),)
     rnn = LSTM | {"name": "simple_rnn", "activation": "relu"}
@@ -38,5 +41,5 @@ def test_options_reach_the_layers():
 
 
 def test_a_dense_network_has_hidden_layers_of_its_own_activation():
-    found = architecture({"name": "dense", "units": [8, 4], "activation": "tanh"}, **SHAPE)
+    found = architecture({"name": "dense", "units": [8, 4], "activation": "tanh", "use_bias": True}, **SHAPE)
     assert (found.cells, found.dense_units, found.activation) == ((), (8, 4, 2), "tanh")

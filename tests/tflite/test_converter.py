@@ -99,13 +99,15 @@ def conversions(monkeypatch):
 
 
 def test_a_result_with_stray_float_operators_is_converted_again(conversions, monkeypatch):
-    monkeypatch.setattr(module, "not_integer", lambda model: "" if len(conversions) == 2 else "float operators remain")
+    monkeypatch.setattr(
+        module, "not_integer", lambda model, method: "" if len(conversions) == 2 else "float operators remain"
+    )
     assert convert(forward, (2, 3), SAMPLES).note == ""
     assert len(conversions) == 2
 
 
 def test_one_that_stays_so_says_so(conversions, monkeypatch):
-    monkeypatch.setattr(module, "not_integer", lambda model: "float operators remain: ADD")
+    monkeypatch.setattr(module, "not_integer", lambda model, method: "float operators remain: ADD")
     converted = convert(forward, (2, 3), SAMPLES)
     assert converted.note == "float operators remain: ADD"
     assert len(conversions) == ATTEMPTS > 1

@@ -184,14 +184,14 @@ def test_quantized_outputs_are_near_the_float_ones_and_on_the_grid(architecture,
     noise = np.mean((quantized - real) ** 2)
     assert noise > 0
     assert 10 * np.log10(np.mean(real**2) / noise) > 25
-    learned, _ = learned_scales(architecture, trained, per_channel=True)
+    learned, _ = learned_scales(architecture, trained)
     steps = quantized.astype(np.float64) / learned["dense_0/output"].scale[0]
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-4)
 
 
 def test_learned_scales_are_of_the_final_weights(architecture, dataset, weights):
     trained = train(architecture, weights, dataset, learning_rate=0.05)
-    learned, weight_of = learned_scales(architecture, trained, per_channel=True)
+    learned, weight_of = learned_scales(architecture, trained)
     assert weight_of == {
         "recurrent_0/from_input": "recurrent_0/kernel",
         "recurrent_0/from_state": "recurrent_0/recurrent_kernel",
@@ -200,7 +200,7 @@ def test_learned_scales_are_of_the_final_weights(architecture, dataset, weights)
     for name in weight_of.values():
         largest = np.abs(trained.weights[name]).max(axis=0).astype(np.float64)
         np.testing.assert_array_equal(learned[name].scale, (largest / 127).astype(np.float32))
-    whole, _ = learned_scales(architecture, trained, per_channel=False)
+    whole, _ = learned_scales(architecture, replace(trained, number_format=tfmot.PER_TENSOR))
     assert whole["dense_0/kernel"].scale.shape == (1,)
     # In an order that is the same in every process: what is stored is the same bytes.
     assert list(learned) == [*trained.ranges, *weight_of.values()]
@@ -230,7 +230,7 @@ def test_tfmots_model_computes_what_its_ranges_say(dense, dataset):
     start = trained_float(dense, dataset)
     trained = TrainedQat(weights=start, ranges=calibrate(dense, start, dataset.calibration))
     real = fit.outputs(lambda x: dense.forward(FloatOps(Unrounded(start)), x), dataset.x_test)
-    scale = learned_scales(dense, trained, per_channel=False)[0]["dense_1/output"].scale[0]
+    scale = learned_scales(dense, replace(trained, number_format=tfmot.PER_TENSOR))[0]["dense_1/output"].scale[0]
     gap = np.abs(tfmot.evaluate(dense, trained, dataset.x_test) - real).max()
     assert 0 < gap < 8 * scale
 
