@@ -1,18 +1,17 @@
-"""Post-training quantization of the float network by TensorFlow's converter."""
+"""Post-training quantization of the float network by TensorFlow's converter, or by litert-quantizer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import final
 
-from qcompare.config.options import Config
+from qcompare.config.options import Config, IntegerQuant
 from qcompare.core.engine import EngineId
+from qcompare.core.method import FLOAT32, Method
 from qcompare.core.stage import Stage
 from qcompare.routes.route import Context
 from qcompare.routes.stages import calibration, conversion, together
-from qcompare.tflite.artifact import Artifact
-
-MODULE = "qcompare.export.post_training"
+from qcompare.tflite.artifact import Artifact, Built
 
 
 @final
@@ -28,16 +27,30 @@ class PostTraining:
         return True
 
     def build(self, context: Context) -> Stage[Artifact]:
-        inputs = {
-            "network": context.network,
-            "calibration": calibration(context.data),
-            "method": context.method,
-        }
-        match context.config.model.lowering:
-            case "fused":
-                built = conversion(self.name, MODULE, "fused", **inputs)
-            case "loop":
-                built = conversion(self.name, MODULE, "loop", **inputs)
-            case _:
-                built = conversion(self.name, MODULE, "operators", **inputs)
-        return together(self.name, None, built)
+        if isinstance(context.config.quant, IntegerQuant) and context.config.quant.tool == "litert_quantizer":
+            return together(self.name, None, self._by_litert_quantizer(context))
+        return together(self.name, None, self._by_converter(self.name, context, context.method))
+
+    def _by_converter(self, name: str, context: Context, method: Method) -> Stage[Built]:
+        function = {"fused": "fused", "loop": "loop"}.get(context.config.model.lowering, "operators")
+        return conversion(
+            name,
+            "qcompare.export.post_training",
+            function,
+            network=context.network,
+            calibration=calibration(context.data),
+            method=method,
+        )
+
+    def _by_litert_quantizer(self, context: Context) -> Stage[Built]:
+        return conversion(
+            self.name,
+            "qcompare.export.litert_quantizer",
+            "quantized",
+            float_model=self._by_converter(f"{self.name} in float32", context, IN_FLOAT),
+            calibration=calibration(context.data),
+            method=context.method,
+        )
+
+
+IN_FLOAT = Method(name=FLOAT32, optimizations="NONE")

@@ -15,7 +15,7 @@ from qcompare.core.tap import OUTPUT
 from qcompare.core.trace import Trace
 from qcompare.engines.manual import ManualEngine
 from qcompare.engines.measured import MeasuredEngine
-from qcompare.export import post_training
+from qcompare.export import litert_quantizer, post_training
 from qcompare.export.written import written_model
 from qcompare.manual.rules import KERNEL_SETS
 from qcompare.models.build import architecture
@@ -165,7 +165,42 @@ def check_integers(built: Built, method: Method) -> None:
         assert (theirs.findings, ours.findings) == ((), ())
         np.testing.assert_array_equal(ours.values[OUTPUT], theirs.values[OUTPUT])
         # A float end has the grid of the integers that it was made of.
-        assert theirs.grids[OUTPUT].dtype == ("int8" if method.output == "float32" else method.output)
+        inner = {"int8": "int8", "int16x8": "int16"}[method.name]
+        assert theirs.grids[OUTPUT].dtype == (inner if method.output == "float32" else method.output)
+
+
+ANOTHER_TOOL = [
+    Method(name="int8", input="int8", output="int8", full_integer=True),
+    Method(name="int8", input="float32", output="uint8", full_integer=True, per_channel=False),
+    Method(name="int16x8", input="int16", output="float32", full_integer=True),
+]
+
+
+@pytest.mark.parametrize("method", ANOTHER_TOOL, ids=described)
+@pytest.mark.parametrize(("name", "lowering"), [shape for shape in SHAPES if shape[1] in ("", "unrolled")])
+def test_integers_of_litert_quantizer_are_equal_in_every_kernel_set(name: str, lowering: str, method: Method) -> None:
+    in_float = converted(name, lowering, FLOAT_METHODS[0])
+    built = litert_quantizer.quantized(in_float, samples()[:20], method)
+    check_integers(built, method)
+    assert built.content == litert_quantizer.quantized(in_float, samples()[:20], method).content
+    assert len(built.model.main.outputs) == 1
+    assert set(built.places.values()) == set(in_float.places.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "lowering", "said"),
+    [
+        ("simple_rnn", "loop", "refused by litert-quantizer: "),
+        ("lstm", "fused", "float operators remain: DEQUANTIZE, QUANTIZE, UNIDIRECTIONAL_SEQUENCE_LSTM"),
+    ],
+)
+def test_what_litert_quantizer_leaves_is_named(name: str, lowering: str, said: str) -> None:
+    in_float = converted(name, lowering, FLOAT_METHODS[0])
+    built = litert_quantizer.quantized(in_float, samples()[:20], ANOTHER_TOOL[0])
+    (finding,) = built.findings
+    assert finding.failed
+    assert finding.text.startswith(said)
+    assert bool(built.content) == (lowering == "fused")
 
 
 TRAINED = [
