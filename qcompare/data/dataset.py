@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from qcompare.core.archive import Files, arrays_packed, arrays_unpacked
+from qcompare.data.sequences import Lengths
 
 Samples = tuple[np.ndarray, np.ndarray]
 """x and y."""
@@ -17,10 +19,12 @@ Samples = tuple[np.ndarray, np.ndarray]
 class Dataset:
     """One fixed split of samples into training and test.
 
-    x_train, x_test: float32 [samples, steps, features].
+    x_train, x_test: float32 [samples, steps, features]; shorter sequences have zeros in front.
     y_train, y_test: int32 [samples], the class; or float32 [samples, outputs] for regression.
     classes: number of classes; None for regression.
     calibration: float32 [samples, steps, features], drawn from x_train.
+    lengths_train, lengths_test, lengths_calibration: int64 [samples], how many of the steps, the last ones, are a
+        sequence's own; None where all sequences have the same length.
     stored_as: how classes stood in a user's file, where that was another way; else "".
     """
 
@@ -30,6 +34,9 @@ class Dataset:
     y_test: np.ndarray
     classes: int | None
     calibration: np.ndarray
+    lengths_train: np.ndarray | None = None
+    lengths_test: np.ndarray | None = None
+    lengths_calibration: np.ndarray | None = None
     stored_as: str = ""
 
     @property
@@ -53,19 +60,24 @@ def assemble(
     calibration_samples: int,
     split_seed: int,
     *,
+    lengths: Lengths | None = None,
     stored_as: str = "",
 ) -> Dataset:
     """A Dataset whose calibration samples are drawn from the training samples by the split's own seed."""
     x_train, y_train = train
+    lengths_train, lengths_test = lengths or (None, None)
     count = min(calibration_samples, len(x_train))
-    chosen = np.random.default_rng([split_seed, 1]).permutation(len(x_train))[:count]
+    chosen = np.sort(np.random.default_rng([split_seed, 1]).permutation(len(x_train))[:count])
     return Dataset(
         x_train=x_train.astype(np.float32, copy=False),
         y_train=y_train,
         x_test=test[0].astype(np.float32, copy=False),
         y_test=test[1],
         classes=classes,
-        calibration=x_train[np.sort(chosen)].astype(np.float32),
+        calibration=x_train[chosen].astype(np.float32),
+        lengths_train=lengths_train,
+        lengths_test=lengths_test,
+        lengths_calibration=None if lengths_train is None else lengths_train[chosen],
         stored_as=stored_as,
     )
 
@@ -79,22 +91,16 @@ def split(x: np.ndarray, y: np.ndarray, test_samples: int, split_seed: int) -> t
 
 def dump(dataset: Dataset) -> Files:
     """A dataset as files."""
-    arrays = {name: getattr(dataset, name) for name in ("x_train", "y_train", "x_test", "y_test", "calibration")}
+    values = {item.name: getattr(dataset, item.name) for item in fields(dataset)}
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     described = {"classes": dataset.classes, "stored_as": dataset.stored_as}
     return {"dataset.json": json.dumps(described).encode(), "dataset.npz": arrays_packed(arrays)}
 
 
 def load(files: Files) -> Dataset:
     """The dataset of `dump`."""
-    arrays = arrays_unpacked(files["dataset.npz"])
-    return Dataset(
-        x_train=arrays["x_train"],
-        y_train=arrays["y_train"],
-        x_test=arrays["x_test"],
-        y_test=arrays["y_test"],
-        calibration=arrays["calibration"],
-        **json.loads(files["dataset.json"]),
-    )
+    values: dict[str, Any] = {**arrays_unpacked(files["dataset.npz"]), **json.loads(files["dataset.json"])}
+    return Dataset(**values)
 
 
 def held_back_inputs(dataset: Dataset) -> np.ndarray:

@@ -12,6 +12,8 @@ from qcompare.data.dataset import Dataset
 USUAL = 10.0
 """Reals that networks are fed with lie in [-10, 10]."""
 
+IN_FRONT = "shorter ones padded with zeros in front"
+
 FEW_VALUES = 20
 """A target with no more different values, all whole, may have been meant as classes."""
 
@@ -23,6 +25,7 @@ class Understood:
     task: classification or regression. classes: how many; None for a regression. outputs: width of the output.
     labels: how classes stood in the file; "" where there is nothing to tell.
     x_train, x_test: [samples, steps, features]. x_range: smallest and largest of both.
+    lengths: shortest and longest sequence. padding: what shorter ones have; "" where all have the same length.
     """
 
     task: str
@@ -32,17 +35,25 @@ class Understood:
     x_train: tuple[int, ...]
     x_test: tuple[int, ...]
     x_range: tuple[float, float]
+    lengths: tuple[int, int]
+    padding: str
 
     def __str__(self) -> str:
         """One line."""
         what = f"{self.classes} classes" if self.classes is not None else _counted(self.outputs, "output")
         labels = f" (labels were {self.labels})" if self.labels else ""
-        samples, steps, features = self.x_train
+        samples, _, features = self.x_train
         return (
             f"{self.task}, {what}{labels}; {samples} training and {self.x_test[0]} test samples of "
-            f"{_counted(steps, 'step')} of {_counted(features, 'feature')}; "
+            f"{self._steps()} of {_counted(features, 'feature')}; "
             f"x from {self.x_range[0]:g} to {self.x_range[1]:g}"
         )
+
+    def _steps(self) -> str:
+        shortest, longest = self.lengths
+        if not self.padding:
+            return _counted(longest, "step")
+        return f"variable length, {shortest} to {longest} steps ({self.padding})"
 
 
 def _counted(count: int, noun: str) -> str:
@@ -61,12 +72,22 @@ def understood(dataset: Dataset) -> Understood:
         x_test=dataset.x_test.shape,
         # The fewest digits that read back as the same float32.
         x_range=(float(str(low)), float(str(high))),
+        lengths=_lengths(dataset),
+        padding=IN_FRONT if dataset.lengths_train is not None else "",
     )
 
 
 def findings(dataset: Dataset) -> tuple[Finding, ...]:
     """Warnings; those that NumPy mends say so between backquotes."""
     return (*_range(dataset), *_whole_reals(dataset), *_unseen(dataset))
+
+
+def _lengths(dataset: Dataset) -> tuple[int, int]:
+    """Shortest and longest sequence of both parts."""
+    if dataset.lengths_train is None or dataset.lengths_test is None:
+        return dataset.steps, dataset.steps
+    both = np.concatenate((dataset.lengths_train, dataset.lengths_test))
+    return int(both.min()), int(both.max())
 
 
 def _limits(dataset: Dataset) -> tuple[np.float32, np.float32]:

@@ -104,7 +104,10 @@ ONE_INFINITE = np.where(np.arange(60).reshape(10, 3, 2) == 7, np.inf, 0.0)
         ({"x_train": np.zeros((10, 3))}, "x_train has shape (10, 3); it must be [samples, steps, features]"),
         ({"x_test": np.zeros((4, 3, 2, 1))}, "x_test has shape (4, 3, 2, 1); it must be"),
         ({"x_train": np.array(1.0)}, "x_train has shape (); it must be"),
-        ({"x_test": np.zeros((4, 5, 2))}, "x_train and x_test have shapes (10, 3, 2) and (4, 5, 2); steps and"),
+        (
+            {"x_test": np.zeros((4, 5, 2))},
+            "x_train has 3 steps and x_test 5; steps must be equal, or lengths_train and",
+        ),
         ({"x_train": np.zeros((10, 0, 2)), "x_test": np.zeros((4, 0, 2))}, "x_train has shape (10, 0, 2); it must"),
         ({"x_train": np.zeros((10, 3, 0)), "x_test": np.zeros((4, 3, 0))}, "x_train has shape (10, 3, 0); it must"),
         ({"x_train": np.zeros((9, 3, 2))}, "x_train has 9 samples and y_train 10; both need the same, at least one"),
