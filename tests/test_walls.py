@@ -167,6 +167,7 @@ def test_plots_and_tables_compute_no_statistics(module):
         ["seed=9..0"],
         ["-m", "model=dense,nonsense"],
         ["data=file", "data.file=nowhere.npz"],
+        ["data=mnist", "data.path=nowhere.npz"],
         ["report", "nowhere"],
         ["audit", "nowhere.tflite"],
     ],

@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qcompare.cli import flags
 from qcompare.config.compose import conf_directory, configuration_name, reason
-from qcompare.config.options import Config, FileData, OptionError, read
+from qcompare.config.options import Config, FilesData, OptionError, content, read
 
 OUTCOMES: list[int | OptionError] = []
 """Exit statuses of what was carried out, or why nothing was: Hydra hands on no result of a job."""
@@ -133,11 +133,11 @@ def carry_out(composed: Sequence[Mapping[str, Any]], *, launched: bool = False) 
 
 
 def checked(values: Mapping[str, Any]) -> Config:
-    """The configuration of composed values; outputs can be written and a data file can be used. Raises OptionError."""
+    """The configuration of composed values; outputs can be written and data files used. Raises OptionError."""
     config = read(values)
     check_outputs(config.outputs)
-    if isinstance(config.data, FileData):
-        check_file(config.data)
+    if isinstance(config.data, FilesData):
+        check_files(config.data)
     return config
 
 
@@ -160,13 +160,13 @@ def make_folder(outputs: Path) -> None:
         raise OptionError(text) from error
 
 
-def check_file(data: FileData) -> None:
-    """Raises OptionError for a data file that cannot be used."""
+def check_files(data: FilesData) -> None:
+    """Raises OptionError for data files that cannot be used."""
     from qcompare.core.plain import plain
-    from qcompare.data.file import DataFileError
-    from qcompare.data.load import load_file
+    from qcompare.data.error import DataFileError
+    from qcompare.data.load import load_files
 
     try:
-        load_file(plain(data), data.content)
+        load_files(plain(data), plain(data.files), content(data))
     except DataFileError as error:
         raise OptionError(str(error)) from error

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from qcompare.cli.arguments import Parser
-from qcompare.config.options import FileData, OptionError, read
+from qcompare.config.options import FilesData, OptionError, content, read
 
 GIVE = "give the folder of a configuration, such as outputs/lstm-int8"
 
@@ -45,7 +45,7 @@ def report(folder: Path) -> int:
     from qcompare.pipeline.store import NotStoredError, Store
 
     config = replace(read(configuration(folder)), outputs=folder.parent, fresh=False)
-    if isinstance(config.data, FileData):
+    if isinstance(config.data, FilesData):
         check_data(folder, config.data)
     request = Request(config=config, configuration=folder.name)
     try:
@@ -56,18 +56,19 @@ def report(folder: Path) -> int:
     return int(written.failed)
 
 
-def check_data(folder: Path, data: FileData) -> None:
-    """Raises ReportError unless the data file is the one that the run was made with: labels are read from it."""
+def check_data(folder: Path, data: FilesData) -> None:
+    """Raises ReportError unless the data files are those that the run was made with: labels are read from them."""
     from qcompare.report import csv
 
     try:
         (made_with,) = csv.texts((folder / "configurations.csv").read_bytes())
-        content = made_with["data_content"]
+        recorded = made_with["data_content"]
     except (OSError, ValueError, KeyError) as error:
         raise ReportError(f"{folder}/configurations.csv: cannot be read; run the command again") from error
-    if data.content != content:
-        wrong = "is another file than the run was made with" if data.content else "no such file from here"
-        raise ReportError(f"{folder}: data.file={data.file}: {wrong}; put it back, or run the command again")
+    if (found := content(data)) != recorded:
+        wrong = "is another file than the run was made with" if found else "no such file from here"
+        files = " and ".join(map(str, data.files))
+        raise ReportError(f"{folder}: data={data.name}, {files}: {wrong}; put it back, or run the command again")
 
 
 def configuration(folder: Path) -> Mapping[str, Any]:

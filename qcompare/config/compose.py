@@ -16,7 +16,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from qcompare.config.options import GROUPS, Config, FileData, OptionError, alternatives, parse
+from qcompare.config.options import GROUPS, PATHS, Config, OptionError, UcrData, alternatives, parse
 from qcompare.core.digest import digest
 from qcompare.core.plain import plain
 
@@ -64,12 +64,13 @@ def configuration_name(config: Config) -> str:
         return name
     if "data.name" in differs:
         # The dataset's own defaults differ from the default dataset's: its name says so already.
-        kept = [f"data={config.data.name}", *(["data.file=''"] if isinstance(config.data, FileData) else [])]
-        differs = {"data": config.data.name} | difference(own, _defaults([*chosen, *kept]))
+        defaults = _defaults([*chosen, f"data={config.data.name}"])
+        problem = [config.data.problem] if isinstance(config.data, UcrData) else []
+        differs = {"data": [config.data.name, *problem]} | difference(own, defaults)
     parts = [
         f"{key.removeprefix('model.')}={','.join(map(str, value)) if isinstance(value, list) else value}"
         for key, value in differs.items()
-        if key not in ("data.file", "data_content")
+        if key not in (*PATHS, "data_content")
     ]
     text = re.sub(r"[^\w=.,+-]", "", "-".join(parts))[:NAME_LENGTH]
     return f"{name}-{text}-{digest(own)[:8]}"
@@ -77,8 +78,8 @@ def configuration_name(config: Config) -> str:
 
 def _defaults(overrides: Sequence[str]) -> dict[str, Any]:
     values = compose(overrides)
-    if values["data"]["name"] == "file":
-        values["data"]["file"] = "-"
+    # A path that has no default is no part of the name.
+    values["data"] = {name: "-" if value == "???" else value for name, value in values["data"].items()}
     return plain(parse(values))
 
 

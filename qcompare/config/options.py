@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qcompare.config import seeds
-from qcompare.core.digest import file_digest
+from qcompare.core.digest import files_digest
 from qcompare.core.plain import plain
 
 
@@ -98,6 +98,10 @@ def path(name: str, value: Any) -> Path:
         raise OptionError(
             f"{name}={value}: there is no such user; write ./{value} for a folder of that name"
         ) from error
+
+
+def path_or_none(name: str, value: Any) -> Path | None:
+    return None if value is None else path(name, value)
 
 
 def seed_set(name: str, value: Any) -> tuple[int, ...]:
@@ -290,14 +294,60 @@ class FileData:
     split_seed: int = option(SPLIT_SEED, SPLIT_SEED_TEXT)
 
     @property
-    def content(self) -> str:
-        """The SHA-256 of the file; "" when there is none."""
-        return _content(self.file)
+    def files(self) -> tuple[Path, ...]:
+        """What is read."""
+        return (self.file,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UcrData:
+    """A problem of the UCR/UEA archive of time series."""
+
+    name: str = option(one_of("ucr"), "")
+    path: Path = option(path, "the problem's folder NAME, with NAME_TRAIN.ts and NAME_TEST.ts")
+    calibration_samples: int = option(whole(1, 10**6), CALIBRATION_TEXT)
+    split_seed: int = option(SPLIT_SEED, SPLIT_SEED_TEXT)
+
+    @property
+    def problem(self) -> str:
+        """The name of the folder."""
+        return os.path.basename(os.path.abspath(self.path))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What is read."""
+        return tuple(self.path / f"{self.problem}_{part}.ts" for part in ("TRAIN", "TEST"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MnistData:
+    """70,000 images of handwritten digits, 28 rows of 28 pixels."""
+
+    name: str = option(one_of("mnist"), "")
+    path: Path | None = option(path_or_none, "mnist.npz as Keras downloads it; null: where Keras puts it")
+    train_samples: int = option(whole(1, 60_000), "of the 60,000 training images, drawn by the split's seed")
+    calibration_samples: int = option(whole(1, 10**6), CALIBRATION_TEXT)
+    split_seed: int = option(SPLIT_SEED, SPLIT_SEED_TEXT)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What is read; without a path, the file in Keras's cache."""
+        keras = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+        return (self.path or keras / "datasets" / "mnist.npz",)
+
+
+FilesData = FileData | UcrData | MnistData
+"""Data that are read from files."""
+
+
+def content(data: FilesData) -> str:
+    """The SHA-256 of a file, or one over those of several; "" when one is missing."""
+    return _content(data.files)
 
 
 @cache
-def _content(path: Path) -> str:
-    return file_digest(path) if path.is_file() else ""
+def _content(files: tuple[Path, ...]) -> str:
+    return files_digest(files) if all(path.is_file() for path in files) else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -322,7 +372,7 @@ class Qat:
 Model = DenseModel | SimpleRNNModel | LSTMModel | LMUModel
 IntegerQuant = Int8Quant | Int16x8Quant
 Quant = Float32Quant | Float16Quant | DynamicQuant | IntegerQuant
-Data = DigitsData | SequenceSumData | FileData
+Data = DigitsData | SequenceSumData | FilesData
 
 GROUPS: dict[str, dict[str, Any]] = {
     "model": {"dense": DenseModel, "simple_rnn": SimpleRNNModel, "lstm": LSTMModel, "lmu": LMUModel},
@@ -333,7 +383,14 @@ GROUPS: dict[str, dict[str, Any]] = {
         "int8": Int8Quant,
         "int16x8": Int16x8Quant,
     },
-    "data": {"digits": DigitsData, "digit_pixels": DigitsData, "sequence_sum": SequenceSumData, "file": FileData},
+    "data": {
+        "digits": DigitsData,
+        "digit_pixels": DigitsData,
+        "mnist": MnistData,
+        "ucr": UcrData,
+        "sequence_sum": SequenceSumData,
+        "file": FileData,
+    },
 }
 """Option that chooses -> choice -> the options that come with it."""
 
@@ -354,14 +411,14 @@ class Config:
     verbose: bool = option(flag, "show the libraries' logs (-v)")
 
     def deciding(self) -> dict[str, Any]:
-        """All that the results of one seed depend on, as plain data; the content of a data file is part of it."""
+        """All that the results of one seed depend on, as plain data; the content of data files is part of it."""
         values = {name: value for name, value in plain(self).items() if name not in HOW_MUCH}
-        if isinstance(self.data, FileData):
-            values["data_content"] = self.data.content
+        if isinstance(self.data, FilesData):
+            values["data_content"] = content(self.data)
         return values
 
 
-PATHS = ("outputs", "data.file")
+PATHS = ("outputs", "data.file", "data.path")
 """Options whose values are paths."""
 
 UNDERSTOOD = "understood"

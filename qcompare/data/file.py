@@ -11,15 +11,12 @@ import numpy as np
 
 from qcompare.data import objects, sequences, targets
 from qcompare.data.dataset import Dataset, assemble
+from qcompare.data.error import DataFileError
 from qcompare.data.sequences import LENGTHS, Padded, Sequences
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 SAVED = "write it with numpy.savez: `np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)`"
-
-
-class DataFileError(ValueError):
-    """The file cannot be used; the message is one line that names it, what is wrong and what would be right."""
 
 
 def load(path: Path, *, calibration_samples: int, split_seed: int) -> Dataset:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qcompare.core.digest import file_digest
+from qcompare.core.digest import files_digest
 from qcompare.data.dataset import Dataset
+from qcompare.data.error import DataFileError
 
 
 def load(data: Mapping[str, Any]) -> Dataset:
@@ -30,13 +31,22 @@ def load(data: Mapping[str, Any]) -> Dataset:
             raise ValueError(f"data '{name}' is none that is made here")
 
 
-def load_file(data: Mapping[str, Any], content: str) -> Dataset:
-    """A file of the user's. content: its SHA-256. Raises DataFileError for one that cannot be used or has changed."""
-    from qcompare.data import file
+def load_files(data: Mapping[str, Any], files: Sequence[str], content: str) -> Dataset:
+    """Data of files. data: as for `load`. files: their paths. content: their digest. Raises DataFileError for files
+    that cannot be used or have changed."""
+    from qcompare.data import file, mnist, ucr
 
-    options = {name: value for name, value in data.items() if name != "name"}
-    path = Path(options.pop("file"))
-    dataset = file.load(path, **options)
-    if file_digest(path) != content:
-        raise file.DataFileError(f"data.file={path}: the file was changed while the command ran; run it again")
+    paths = [Path(text) for text in files]
+    options = {name: value for name, value in data.items() if name not in ("name", "file", "path")}
+    match data["name"]:
+        case "file":
+            dataset = file.load(*paths, **options)
+        case "ucr":
+            dataset = ucr.load(*paths, **options)
+        case "mnist":
+            dataset = mnist.load(*paths, **options)
+        case name:
+            raise ValueError(f"data '{name}' is not read from files")
+    if files_digest(paths) != content:
+        raise DataFileError(f"data={data['name']}: {paths[0]} was changed while the command ran; run it again")
     return dataset

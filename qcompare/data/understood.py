@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qcompare.core.finding import Finding, warning
+from qcompare.core.finding import Finding, remark, warning
 from qcompare.data.dataset import Dataset
 
 USUAL = 10.0
@@ -78,8 +78,8 @@ def understood(dataset: Dataset) -> Understood:
 
 
 def findings(dataset: Dataset) -> tuple[Finding, ...]:
-    """Warnings; those that NumPy mends say so between backquotes."""
-    return (*_range(dataset), *_whole_reals(dataset), *_unseen(dataset))
+    """Warnings and remarks; those that NumPy mends say so between backquotes."""
+    return (*_range(dataset), *_whole_reals(dataset), *_unseen(dataset), *_never_reached(dataset))
 
 
 def _lengths(dataset: Dataset) -> tuple[int, int]:
@@ -126,3 +126,18 @@ def _unseen(dataset: Dataset) -> tuple[Finding, ...]:
         return ()
     shown = ", ".join(map(str, unseen[:3])) + (", ..." if len(unseen) > 3 else "")
     return (warning("data", f"the test has classes that training has no sample of: {shown}"),)
+
+
+def _never_reached(dataset: Dataset) -> tuple[Finding, ...]:
+    """The first steps, at which calibration has nothing but padding."""
+    if dataset.lengths_calibration is None:
+        return ()
+    reached = int(dataset.lengths_calibration.max())
+    if reached == dataset.steps:
+        return ()
+    text = (
+        f"calibration has no sequence longer than {reached} of the {dataset.steps} steps: where each step has ranges "
+        f"of its own (route ptq, model.lowering=unrolled), the first {dataset.steps - reached} have those of the "
+        "padding, which XNNPACK may refuse; model.lowering=loop shares ranges"
+    )
+    return (remark("data", text),)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qcompare.analysis import drawn, over_seeds, result
 from qcompare.analysis.result import Result
 from qcompare.analysis.statistics import SUMMARY
-from qcompare.config.options import Config, Data, FileData
+from qcompare.config.options import Config, Data, FilesData, content
 from qcompare.core.archive import Files
 from qcompare.core.comparison import Comparison, Side
 from qcompare.core.finding import Finding, failure
@@ -40,11 +40,11 @@ FILES: Codec[Files] = Codec(dump=dict, load=dict)
 
 
 def data(options: Data) -> Stage[Dataset]:
-    """The dataset. A file of the user's is its own store: its content is part of the key, and it is not copied."""
+    """The dataset. Files are their own store: their content is part of the key, and they are not copied."""
     inputs: dict[str, Any] = {"data": plain(options)}
-    if isinstance(options, FileData):
-        inputs["content"] = options.content
-        return Stage(name="data", compute=Function("qcompare.data.load", "load_file"), inputs=inputs, codec=None)
+    if isinstance(options, FilesData):
+        inputs |= {"files": [str(path) for path in options.files], "content": content(options)}
+        return Stage(name="data", compute=Function("qcompare.data.load", "load_files"), inputs=inputs, codec=None)
     return Stage(name="data", compute=Function("qcompare.data.load", "load"), inputs=inputs, codec=DATASET)
 
 

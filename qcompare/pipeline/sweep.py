@@ -11,7 +11,7 @@ from rich.console import Console
 from qcompare.config.options import OptionError
 from qcompare.core.finding import Finding
 from qcompare.core.stage import left
-from qcompare.data.file import DataFileError
+from qcompare.data.error import DataFileError
 from qcompare.data.understood import Understood, findings, understood
 from qcompare.pipeline import over_configurations, workers
 from qcompare.pipeline.plan import asked, plan

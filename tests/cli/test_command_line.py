@@ -52,7 +52,7 @@ def refusal(capfd, arguments):
     [
         (["model=gru"], "model=gru: must be dense, lmu, lstm or simple_rnn"),
         (["quant=int9"], "quant=int9: must be int16x8 or int8"),
-        (["data=mnist"], "data=mnist: must be digit_pixels, digits, file or sequence_sum"),
+        (["data=cifar"], "data=cifar: must be digit_pixels, digits, file, mnist, sequence_sum or ucr"),
         (
             ["experiment=mine"],
             "experiment: there is none of that name; --config-dir DIR takes those in DIR/experiment/",
@@ -111,6 +111,13 @@ def refusal(capfd, arguments):
         (["-m", "qat.scheme=tfmot", "model=dense,lmu"], "qat.scheme=tfmot: tensorflow-model-optimization rejects"),
         (["data=file"], "data.file: missing; give data.file=..."),
         (["data=file", "data.file=nowhere.npz"], "data.file=nowhere.npz: no such file"),
+        (["data=ucr"], "data.path: missing; give data.path=..., the problem's folder NAME"),
+        (["data=ucr", "data.path=some/Vowels"], "data.path=some/Vowels: no such folder; it must hold Vowels_TRAIN.ts"),
+        (["data=mnist", "data.path=no.npz"], "data=mnist: there is no no.npz; `python -c "),
+        (
+            ["data=mnist", "data.train_samples=60001"],
+            "data.train_samples=60001: must be a whole number from 1 to 60000",
+        ),
         (["-m", "data=file", "data.file=nowhere.npz", "seed=0,1"], "data.file=nowhere.npz: no such file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

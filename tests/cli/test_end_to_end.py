@@ -452,7 +452,7 @@ def test_report_refuses_another_data_file(runs, tmp_path):
             (tmp_path / "mine.npz").write_bytes(content)
         run = commands.run("report", str(folder), folder=tmp_path)
         assert (run.returncode, run.stdout) == (2, "")
-        expected = f"{folder}: data.file=mine.npz: {says}; put it back, or run the command again"
+        expected = f"{folder}: data=file, mine.npz: {says}; put it back, or run the command again"
         assert run.stderr == f"qcompare report: {expected}\n"
 
 

@@ -121,6 +121,11 @@ def test_the_content_of_a_data_file_is_part_of_the_configuration(tmp_path):
     assert one != same
 
 
+def test_the_name_says_which_problem_of_the_archive_it_is():
+    name = folder("data=ucr", "data.path=archive/JapaneseVowels/", "train.epochs=2")
+    assert name.startswith("lstm-int8-data=ucr,JapaneseVowels-train.epochs=2-")
+
+
 @pytest.mark.parametrize(
     ("override", "says"),
     [

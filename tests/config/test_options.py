@@ -105,7 +105,7 @@ def test_activations(model, activation):
         ({"model": "lstm"}, "model=lstm: set its options, such as model.name=..."),
         ({"model": None}, "model=None: must be dense, simple_rnn, lstm or lmu"),
         ({"quant__name": "int4"}, "quant=int4: must be float32, float16, dynamic, int8 or int16x8"),
-        ({"data__name": "mnist"}, "data=mnist: must be digits, digit_pixels, sequence_sum or file"),
+        ({"data__name": "cifar"}, "data=cifar: must be digits, digit_pixels, mnist, ucr, sequence_sum or file"),
         ({"data__test_samples": 0}, "data.test_samples=0: must be a whole number from 1 to 1700"),
         ({"data__test_samples": 1701}, "data.test_samples=1701: must be a whole number from 1 to 1700"),
         ({"data__split_seed": -1}, "data.split_seed=-1: must be a whole number from 0 to 2147483647"),

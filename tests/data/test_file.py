@@ -7,7 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from qcompare.data.file import DataFileError, load
+from qcompare.data.error import DataFileError
+from qcompare.data.file import load
 from qcompare.data.targets import MOST_CLASSES
 
 GENERATOR = np.random.default_rng(5)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from qcompare.core.finding import Severity
-from qcompare.data.file import DataFileError, load
+from qcompare.data.error import DataFileError
+from qcompare.data.file import load
 from qcompare.data.understood import findings, understood
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")

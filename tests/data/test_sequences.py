@@ -7,13 +7,15 @@ import warnings
 import numpy as np
 import pytest
 
+from qcompare.core.finding import Severity
 from qcompare.data import dataset as datasets
 from qcompare.data import digits
-from qcompare.data.file import DataFileError, load
+from qcompare.data.error import DataFileError
+from qcompare.data.file import load
 from qcompare.data.objects import ObjectsError
 from qcompare.data.objects import read as read_objects
 from qcompare.data.sequences import padded
-from qcompare.data.understood import understood
+from qcompare.data.understood import findings, understood
 
 GENERATOR = np.random.default_rng(17)
 TRAIN, TEST = 9, 5
@@ -216,3 +218,16 @@ def test_an_array_of_objects_is_an_array(tmp_path):
     header = (tmp_path / "a.npy").read_bytes()[:128]
     with pytest.raises(ObjectsError, match="an array was expected, not list"):
         read_objects(header + pickle.dumps([1, 2]))
+
+
+def test_steps_that_calibration_does_not_reach_are_told(tmp_path):
+    np.savez(tmp_path / "mine.npz", allow_pickle=True, **STORED["objects"])
+    (found,) = findings(load(tmp_path / "mine.npz", calibration_samples=TRAIN, split_seed=0))
+    assert found.severity is Severity.REMARK
+    assert found.text.startswith(
+        "calibration has no sequence longer than 5 of the 6 steps: where each step has ranges of"
+    )
+    assert "the first 1 have those of the padding" in found.text
+    all_reached = parts(objects([*SEQUENCES[TRAIN:], *SEQUENCES[:TRAIN]]))
+    np.savez(tmp_path / "mine.npz", allow_pickle=True, **all_reached)
+    assert findings(load(tmp_path / "mine.npz", calibration_samples=TRAIN, split_seed=0)) == ()

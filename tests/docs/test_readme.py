@@ -109,5 +109,14 @@ def test_the_options_of_the_readme_exist() -> None:
     for name, values in options:
         model = ["model=lstm"] if name.startswith("model.") or name == "quant.simulate" else []
         for value in values.split("|"):
-            file = {"data.file": ["data=file"], "data": ["data.file=mine.npz"] if value == "file" else []}.get(name, [])
-            parse(compose([*model, *file, f"{name}={value}"]))
+            parse(compose([*model, *needed(name, value), f"{name}={value}"]))
+
+
+def needed(name: str, value: str) -> list[str]:
+    """What an option of the group `data` is not taken without."""
+    paths = {"file": ["data.file=mine.npz"], "ucr": ["data.path=Mine"]}
+    return paths.get(value, []) if name == "data" else OF_DATA.get(name, [])
+
+
+OF_DATA = {"data.file": ["data=file"], "data.path": ["data=ucr"], "data.train_samples": ["data=mnist"]}
+"""Option -> the data that have it."""

@@ -297,6 +297,8 @@ def test_a_run_says_first_what_it_does_and_what_the_data_are(tmp_path, computing
         "x_train": [1437, 8, 8],
         "x_test": [360, 8, 8],
         "x_range": [0.0, 1.0],
+        "lengths": [8, 8],
+        "padding": "",
     }
     assert "nothing is to be computed" in run(what)[1].splitlines()[1]
 
