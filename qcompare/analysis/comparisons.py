@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from qcompare.core.comparison import Comparison, Side, Way
-from qcompare.core.engine import DEQUANTIZED, LABELS, EngineId, Family
+from qcompare.core.engine import DEQUANTIZED, LABELS, LEARNED, EngineId, Family
 
 TRUTH = Side("", LABELS)
 
@@ -16,17 +16,20 @@ def comparisons(ways: Sequence[Way], engines: Collection[EngineId]) -> tuple[Com
     engines: those that this machine has. A runtime that it lacks has no emulation to meet.
     """
     plain = [Side(way.name, way.twin) for way in ways if not way.converted and way.twin is not None]
+    trained = [Side(way.name, way.twin) for way in ways if way.converted and way.twin is not None]
     pairs = [Comparison(a=TRUTH, b=side, question="is it right?") for side in plain]
     for way in ways:
         if way.converted:
-            pairs += _of_route(way, plain, engines)
+            pairs += _of_route(way, plain, trained, engines)
     return tuple(pairs)
 
 
-def _of_route(way: Way, plain: Sequence[Side], engines: Collection[EngineId]) -> Iterator[Comparison]:
+def _of_route(
+    way: Way, plain: Sequence[Side], trained: Sequence[Side], engines: Collection[EngineId]
+) -> Iterator[Comparison]:
     measured = [Side(way.name, engine) for engine in engines if engine.measured]
     dequantized = Side(way.name, DEQUANTIZED)
-    twin = [] if way.twin is None else [Side(way.name, way.twin)]
+    twin = [side for side in trained if side.route == way.name]
     for side in twin:
         yield from (Comparison(a=a, b=side, question="what does quantized training change?") for a in plain)
         yield from (Comparison(a=side, b=b, question="does the device give what was trained?") for b in measured)
@@ -38,6 +41,13 @@ def _of_route(way: Way, plain: Sequence[Side], engines: Collection[EngineId]) ->
     for side in twin or plain:
         yield Comparison(a=side, b=dequantized, question="what do rounded weights and activations change?")
     yield from (Comparison(a=a, b=b, question="what does it all change?") for a in plain for b in measured)
+    for side in twin:
+        learned = Side(way.name, LEARNED)
+        yield Comparison(a=side, b=learned, question="is what was trained understood?")
+        yield Comparison(a=learned, b=dequantized, question="does the model have the learned parameters?")
+        yield from (Comparison(a=learned, b=b, question="do the learned parameters tell the device?") for b in measured)
+    for side in () if twin else trained:
+        yield from (Comparison(a=side, b=b, question="how far is a model that was not trained so?") for b in measured)
     yield from (Comparison(a=TRUTH, b=b, question="is it right?") for b in (*twin, *measured, dequantized))
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from qcompare.analysis.errors import route_grid
-from qcompare.analysis.figures import lsb_histogram, to_reals
+from qcompare.analysis.figures import comparable, lsb_histogram, to_reals
 from qcompare.analysis.result import Result
 from qcompare.core.comparison import Comparison, Side
 from qcompare.core.engine import EngineId, Family
+from qcompare.core.grid import Grid
 from qcompare.core.tap import OUTPUT
 
 Histogram = tuple[np.ndarray, np.ndarray]
@@ -51,7 +52,7 @@ def of(result: Result) -> list[DrawnRoute]:
                 title=f"{result.configuration}, route {route}, seed {result.seed}",
                 histograms={
                     (pair.a.engine, pair.b.engine): lsb_histogram(
-                        _values(result, pair.a), _values(result, pair.b), grid
+                        _values(result, pair.a, grid), _values(result, pair.b, grid), grid
                     )
                     for pair in pairs
                 },
@@ -83,9 +84,11 @@ def _by_hand(side: Side) -> bool:
     return side.engine.family is Family.MANUAL
 
 
-def _values(result: Result, side: Side) -> np.ndarray:
-    return result.traces[side].values[OUTPUT]
+def _values(result: Result, side: Side, grid: Grid) -> np.ndarray:
+    trace = result.traces[side]
+    return comparable(trace.values[OUTPUT], trace.grids.get(OUTPUT), grid)
 
 
 def _real(result: Result, side: Side) -> np.ndarray:
-    return to_reals(_values(result, side), result.traces[side].grids.get(OUTPUT))
+    trace = result.traces[side]
+    return to_reals(trace.values[OUTPUT], trace.grids.get(OUTPUT))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qcompare.analysis.figures import Figures, compare, compare_with_labels
+from qcompare.analysis.figures import Figures, comparable, compare, compare_with_labels
 from qcompare.analysis.result import Result
 from qcompare.core.comparison import Comparison
-from qcompare.core.engine import Family
+from qcompare.core.engine import LEARNED, Family
 from qcompare.core.grid import Grid
 from qcompare.core.key import RowKey
 from qcompare.core.table import Table
@@ -36,17 +36,19 @@ def figures(result: Result, pair: Comparison, tap: Tap) -> Figures:
     a, b = result.traces.get(pair.a), result.traces.get(pair.b)
     if a is None or b is None or tap not in a.values or tap not in b.values:
         return Figures()
-    grid = b.grids.get(tap)
     if pair.a.engine.family is Family.LABELS:
-        return compare_with_labels(a.values[tap], b.values[tap], grid, classification=result.classification)
+        return compare_with_labels(a.values[tap], b.values[tap], b.grids.get(tap), classification=result.classification)
     # A network's reals are put on the grid of the model that they stand beside.
-    grid = grid or a.grids.get(tap) or route_grid(result, pair.b.route, tap)
-    return compare(a.values[tap], b.values[tap], grid, classification=result.classification)
+    grid = b.grids.get(tap) or a.grids.get(tap) or route_grid(result, pair.b.route, tap)
+    own = comparable(a.values[tap], a.grids.get(tap), grid)
+    return compare(own, b.values[tap], grid, classification=result.classification)
 
 
 def route_grid(result: Result, route: str, tap: Tap) -> Grid | None:
-    """The grid on which the engines of a route have a tap; None where none of them has integers."""
-    grids = (trace.grids.get(tap) for side, trace in result.traces.items() if side.route == route)
+    """The grid on which a route's model has a tap; None where no engine of it has integers."""
+    grids = (
+        trace.grids.get(tap) for side, trace in result.traces.items() if side.route == route and side.engine != LEARNED
+    )
     return next((grid for grid in grids if grid is not None), None)
 
 

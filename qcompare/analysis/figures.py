@@ -69,6 +69,13 @@ def to_reals(values: np.ndarray, grid: Grid | None) -> np.ndarray:
     return grid.dequantize(values)
 
 
+def comparable(values: np.ndarray, own: Grid | None, grid: Grid | None) -> np.ndarray:
+    """Values that can be compared on a grid: integers of another grid, `own`, become the reals that they stand for."""
+    if own is None or grid is None or own.same(grid) or not np.issubdtype(values.dtype, np.integer):
+        return values
+    return own.dequantize(values)
+
+
 def _products_exact(values: np.ndarray, grid: Grid | None) -> np.ndarray:
     """As `to_reals`, but reals that are all integers of the grid, times a scale in float32, are those integers.
 

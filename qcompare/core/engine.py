@@ -80,6 +80,7 @@ QAT = EngineId(Family.QAT)
 LABELS = EngineId(Family.LABELS)
 MICRO = EngineId(Family.MICRO)
 DEQUANTIZED = EngineId(Family.MANUAL, "dequantized")
+LEARNED = EngineId(Family.MANUAL, "learned")
 
 
 def manual(arithmetic: str) -> EngineId:

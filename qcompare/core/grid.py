@@ -33,6 +33,15 @@ class Grid:
     def per_channel(self) -> bool:
         return self.scale.size > 1
 
+    def same(self, other: Grid) -> bool:
+        """Whether integers mean the same on both, bit for bit."""
+        return (
+            self.dtype == other.dtype
+            and np.array_equal(self.scale, other.scale)
+            and np.array_equal(self.zero_point, other.zero_point)
+            and (self.axis == other.axis or not self.per_channel)
+        )
+
     @property
     def lsb(self) -> np.float32:
         """The one scale of a grid per tensor: what one LSB is in real units. ValueError for one per channel."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qcompare.core.engine import DEQUANTIZED, FLOAT, MICRO, QAT, interpreter, manual
 from qcompare.engines.engine import Engine
+from qcompare.engines.learned import LearnedEngine
 from qcompare.engines.manual import ManualEngine
 from qcompare.engines.measured import MeasuredEngine
 from qcompare.engines.network import NetworkEngine
@@ -16,6 +17,7 @@ ENGINES: tuple[Engine, ...] = (
     MeasuredEngine(id=interpreter("xnnpack")),
     MeasuredEngine(id=MICRO),
     ManualEngine(id=DEQUANTIZED),
+    LearnedEngine(),
     ManualEngine(id=manual("reference")),
     ManualEngine(id=manual("optimized")),
     ManualEngine(id=manual("xnnpack")),

@@ -10,6 +10,7 @@ import numpy as np
 
 from qcompare.core.engine import EngineId
 from qcompare.core.finding import Finding, failure, remark
+from qcompare.core.graph import Model
 from qcompare.core.tap import OUTPUT, Tap
 from qcompare.core.trace import Trace
 from qcompare.engines.converted import inputs_of, output_trace
@@ -36,25 +37,28 @@ class ManualEngine:
 
     def run(self, artifact: Artifact, x: np.ndarray, taps: Collection[Tap]) -> Trace:
         """The output's integers [samples, outputs], or why an operator is not covered."""
-        # Imported here: engines are listed before any of them runs.
-        from threadpoolctl import threadpool_limits
-
-        from qcompare.manual import executor
-        from qcompare.manual.call import NotCoveredError, UndefinedError
-
-        built = artifact.converted
-        if built is None or OUTPUT not in taps:
+        if artifact.converted is None:
             return Trace(engine=self.id)
-        try:
-            with threadpool_limits(BLAS_THREADS):
-                found = executor.run(built.model, inputs_of(built.model.main, x), self.id.kernels)
-        except UndefinedError as error:
-            return Trace(
-                engine=self.id,
-                findings=(
-                    remark(str(self.id), f"no kernel: {error}; what the runtime gives, if anything, means nothing"),
-                ),
-            )
-        except NotCoveredError as error:
-            return Trace(engine=self.id, findings=(failure(str(self.id), str(error)),))
-        return output_trace(self.id, built.model.main, found.result)
+        return computed(self.id, artifact.converted.model, x, taps, arithmetic=self.id.kernels)
+
+
+def computed(engine: EngineId, model: Model, x: np.ndarray, taps: Collection[Tap], *, arithmetic: str) -> Trace:
+    """The output of a model for x float32 [samples, steps, features] in one of the manual engine's arithmetics, as
+    the trace of `engine`; or why an operator is not covered."""
+    # Imported here: engines are listed before any of them runs.
+    from threadpoolctl import threadpool_limits
+
+    from qcompare.manual import executor
+    from qcompare.manual.call import NotCoveredError, UndefinedError
+
+    if OUTPUT not in taps:
+        return Trace(engine=engine)
+    try:
+        with threadpool_limits(BLAS_THREADS):
+            found = executor.run(model, inputs_of(model.main, x), arithmetic)
+    except UndefinedError as error:
+        text = f"no kernel: {error}; what the runtime gives, if anything, means nothing"
+        return Trace(engine=engine, findings=(remark(str(engine), text),))
+    except NotCoveredError as error:
+        return Trace(engine=engine, findings=(failure(str(engine), str(error)),))
+    return output_trace(engine, model.main, found.result)

@@ -52,6 +52,7 @@ COLOURS = {
     "float": "#000000",
     "qat": "#E69F00",
     "dequantized": "#7F7F7F",
+    "learned": "#8C6D31",
     "reference": "#0072B2",
     "optimized": "#009E73",
     "xnnpack": "#D55E00",
@@ -59,8 +60,8 @@ COLOURS = {
     "other": "#56B4E9",
 }
 MARKERS = {
-    "float": "*", "qat": "P", "dequantized": "v", "reference": "o", "optimized": "s", "xnnpack": "^", "micro": "D",
-    "other": "X",
+    "float": "*", "qat": "P", "dequantized": "v", "learned": "<", "reference": "o", "optimized": "s", "xnnpack": "^",
+    "micro": "D", "other": "X",
 }  # fmt: skip
 
 Pair = tuple[EngineId, EngineId]

@@ -44,8 +44,12 @@ def _taps_by_name(graph: Graph, weight_of: Mapping[str, str]) -> dict[int, Tap]:
     return found | taps_before_activations(graph) | lstm_taps(graph) | weight_taps(graph, weight_of)
 
 
+BIAS = 2
+"""The input of a FULLY_CONNECTED that holds its bias, where it has one."""
+
+
 def weight_taps(graph: Graph, weight_of: Mapping[str, str]) -> dict[int, Tap]:
-    """Index of a FULLY_CONNECTED weight -> its name, told by the role of what is computed with it."""
+    """Index of a FULLY_CONNECTED's weight and bias -> its name, told by the role of what is computed with it."""
     taps = {}
     for operator in graph.operators:
         if operator.name == "FULLY_CONNECTED":
@@ -54,6 +58,8 @@ def weight_taps(graph: Graph, weight_of: Mapping[str, str]) -> dict[int, Tap]:
             name = weight_of.get(role) or weight_of.get(role.removesuffix("_before_activation"), "")
             if name:
                 taps[operator.inputs[1]] = Tap(name)
+                if len(operator.inputs) > BIAS and operator.inputs[BIAS] >= 0:
+                    taps[operator.inputs[BIAS]] = Tap(f"{name.rpartition('/')[0]}/bias")
     return taps
 
 

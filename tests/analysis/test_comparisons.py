@@ -41,6 +41,9 @@ def test_a_route_with_a_twin_is_compared_with_it_and_with_the_plain_network():
         ("trained", "manual:micro", "trained", "micro"),
         ("trained", "manual:dequantized", "trained", "micro"),
         ("trained", "qat", "trained", "manual:dequantized"),
+        ("trained", "qat", "trained", "manual:learned"),
+        ("trained", "manual:learned", "trained", "manual:dequantized"),
+        ("trained", "manual:learned", "trained", "micro"),
         ("plain", "float", "trained", "micro"),
         ("", "labels", "trained", "qat"),
         ("", "labels", "trained", "micro"),
@@ -58,6 +61,12 @@ def test_a_route_without_one_is_compared_with_the_plain_network_alone():
         ("", "labels", "bare", "interpreter:reference"),
         ("", "labels", "bare", "manual:dequantized"),
     }
+
+
+def test_a_trained_network_is_held_against_the_models_of_other_routes():
+    alone, beside = (pairs(ways, ["micro", "interpreter:xnnpack"]) for ways in ([PLAIN, BARE], [PLAIN, BARE, TRAINED]))
+    added = {pair for pair in beside - alone if pair[2] == "bare"}
+    assert added == {("trained", "qat", "bare", "micro"), ("trained", "qat", "bare", "interpreter:xnnpack")}
 
 
 def test_each_pair_stands_once_and_each_side_is_computed_once():

@@ -7,7 +7,7 @@ from qcompare.analysis import drawn
 from qcompare.analysis.comparisons import TRUTH, comparisons
 from qcompare.analysis.result import Result
 from qcompare.core.comparison import Side
-from qcompare.core.engine import DEQUANTIZED, FLOAT, LABELS, MICRO, QAT, interpreter, manual
+from qcompare.core.engine import DEQUANTIZED, FLOAT, LABELS, LEARNED, MICRO, QAT, interpreter, manual
 from qcompare.core.finding import failure
 from qcompare.core.grid import Grid
 from qcompare.core.tap import OUTPUT
@@ -23,6 +23,12 @@ TRACES = {
     TRUTH: Trace(engine=LABELS, values={OUTPUT: np.array([1, 1], np.int32)}),
     Side("plain", FLOAT): Trace(engine=FLOAT, values={OUTPUT: REALS}),
     Side("trained", QAT): Trace(engine=QAT, values={OUTPUT: REALS + np.float32(0.5)}),
+    # On a grid of its own, 0.25 and -3: the reals of INTEGERS.
+    Side("trained", LEARNED): Trace(
+        engine=LEARNED,
+        values={OUTPUT: np.array([[-3, 1], [-11, 13]], np.int8)},
+        grids={OUTPUT: Grid.single(0.25, -3, np.int8)},
+    ),
 } | {
     Side(route, engine): Trace(engine=engine, values={OUTPUT: INTEGERS}, grids={OUTPUT: GRID})
     for route in ("trained", "bare")
@@ -79,6 +85,8 @@ def test_differences_are_counted_on_the_grid():
     assert (differences.tolist(), counts.tolist()) == ([0, 1], [3, 1])
     differences, counts = route.histograms[DEQUANTIZED, MICRO]
     assert (differences.tolist(), counts.tolist()) == ([0], [4])
+    differences, counts = routes()["trained"].histograms[LEARNED, MICRO]
+    assert (differences.tolist(), counts.tolist()) == ([0], [4])
 
 
 def test_a_side_that_fell_is_left_out():
@@ -98,7 +106,7 @@ def test_a_route_of_which_every_runtime_fell_is_drawn_without_them(name):
 
 
 def test_a_route_without_any_network_is_drawn_from_what_was_computed_by_hand():
-    route = routes(Side("plain", FLOAT))["bare"]
+    route = routes(Side("plain", FLOAT), Side("trained", QAT))["bare"]
     assert list(route.others) == [REFERENCE, MICRO]
     assert route.base == DEQUANTIZED
     assert all((route.base, engine) in route.histograms for engine in route.others)

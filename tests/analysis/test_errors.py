@@ -9,7 +9,7 @@ from qcompare.analysis.errors import ERRORS, ErrorsRow, route_grid, rows
 from qcompare.analysis.figures import FIGURES, Figures, compare, compare_with_labels
 from qcompare.analysis.result import Result, assembled, fallen
 from qcompare.core.comparison import Comparison, Side
-from qcompare.core.engine import DEQUANTIZED, FLOAT, LABELS, MICRO, QAT, interpreter
+from qcompare.core.engine import DEQUANTIZED, FLOAT, LABELS, LEARNED, MICRO, QAT, interpreter
 from qcompare.core.finding import failure
 from qcompare.core.grid import Grid
 from qcompare.core.key import RowKey
@@ -130,6 +130,26 @@ def test_each_side_is_read_on_its_own_route():
     traces = TRACES | {other: integers(other, INTEGERS, OTHER)}
     assert figures_of(PLAIN, other, traces=traces) == compare(REALS, INTEGERS, OTHER, classification=True)
     assert figures_of(PLAIN, DEVICE, traces=traces) == compare(REALS, INTEGERS, GRID, classification=True)
+
+
+def test_integers_of_another_grid_are_compared_as_the_reals_that_they_stand_for():
+    learned = Side("trained", LEARNED)
+    q = np.array([[5, 13, -35], [53, -3, 4]], np.int8)
+    traces = {learned: integers(learned, q, OTHER)} | TRACES
+    figures = figures_of(learned, DEVICE, traces=traces)
+    assert figures == compare(OTHER.dequantize(q), INTEGERS, GRID, classification=True)
+    # 8, 16, -32, 56, 0, 7 eighths are 2, 4, -8, 14, 0 and 1.75 halves: the integers 12, 14, 2, 24, 10, 12.
+    assert (figures.mismatches, figures.max_lsb) == (5, 8)
+    back = figures_of(DEVICE, learned, traces=traces)
+    assert back == compare(GRID.dequantize(INTEGERS), q, OTHER, classification=True)
+    alike = figures_of(learned, DEVICE, traces=TRACES | {learned: integers(learned, NEAR, GRID)})
+    assert alike == figures_of(BY_HAND, DEVICE)
+
+
+def test_two_float_sides_are_never_put_on_a_grid_that_is_not_the_model_s():
+    learned = Side("trained", LEARNED)
+    traces = {learned: integers(learned, INTEGERS, OTHER)} | TRACES
+    assert figures_of(PLAIN, TRAINED, traces=traces) == compare(REALS, TWIN, GRID, classification=True)
 
 
 def test_the_grid_of_a_route_is_that_of_any_of_its_engines_that_has_one():

@@ -109,8 +109,11 @@ def test_every_route_and_pair_of_every_seed_is_a_row(runs, trained):
     folder = runs.results(trained)
     errors = csv(folder / "errors.csv")
     assert list(errors.columns) == list(ERRORS.dtypes)
-    hand = "manual:dequantized"
+    hand, learned = "manual:dequantized", "manual:learned"
     expected = {("", "labels", "float", "float"), ("float", "float", "qat", "qat"), ("qat", "qat", "qat", hand)}
+    expected |= {("qat", "qat", "qat", learned), ("qat", learned, "qat", hand)}
+    expected |= {("qat", learned, "qat", engine) for engine in MEASURED}
+    expected |= {("qat", "qat", "ptq", engine) for engine in MEASURED}
     expected |= {("float", "float", "ptq", hand), ("", "labels", "qat", "qat")}
     for route in ("ptq", "qat"):
         expected |= {(route, a, route, b) for a, b in MANUAL}
@@ -138,6 +141,22 @@ def test_the_manual_engine_equals_every_runtime(runs, trained):
         assert set(rows["mismatches"]) == {"0"}
         assert set(rows["max_lsb"]) == {"0"}
         assert set(rows["sqnr_db"]) == {""}
+
+
+@every_folder
+def test_what_was_learned_is_what_is_deployed(runs, trained):
+    """Bit for bit, so that rows of either are those of the other; but for biases that training did not round."""
+    parameters = csv(runs.results(trained) / "parameters.csv")
+    assert set(parameters["exact"]) <= {"True", ""}
+    errors = csv(runs.results(trained) / "errors.csv")
+    own = errors[errors["route_a"] == "qat"].set_index(["engine_a", "engine_b"])
+    if trained == "dense":  # tensorflow-model-optimization's
+        assert set(own.loc[("qat", "manual:learned"), "mismatches"]) == {"0"}
+        return
+    assert set(own.loc[("manual:learned", "manual:dequantized"), "mismatches"]) == {"0"}
+    learned, deployed = (own.loc[f"manual:{name}", list(FIGURES)] for name in ("learned", "dequantized"))
+    for engine in MEASURED:
+        assert learned.loc[[engine]].to_numpy().tolist() == deployed.loc[[engine]].to_numpy().tolist()
 
 
 def recomputed(a, b, grid, classification):
@@ -202,7 +221,7 @@ def test_figures_are_those_of_the_stored_outputs(runs, trained, seed, route):
     (end,) = interpreter.get_output_details()
     grid = (*end["quantization"], end["dtype"])
     outputs = {"labels": labels}
-    for name in ("float", route):
+    for name in ("float", "qat", route):
         with np.load(folder / f"{name}_outputs.npz") as stored:
             outputs |= {engine: stored[engine] for engine in stored.files}
     errors = csv(folder.parent / "errors.csv")

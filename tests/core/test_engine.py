@@ -2,7 +2,7 @@
 
 import pytest
 
-from qcompare.core.engine import DEQUANTIZED, FLOAT, LABELS, MICRO, QAT, EngineId, Family, interpreter, manual
+from qcompare.core.engine import DEQUANTIZED, FLOAT, LABELS, LEARNED, MICRO, QAT, EngineId, Family, interpreter, manual
 
 NAMED = {
     "float": FLOAT,
@@ -10,6 +10,7 @@ NAMED = {
     "labels": LABELS,
     "micro": MICRO,
     "manual:dequantized": DEQUANTIZED,
+    "manual:learned": LEARNED,
     "manual:micro": manual("micro"),
     "interpreter:xnnpack": interpreter("xnnpack"),
     "interpreter:reference@aarch64": EngineId(Family.INTERPRETER, "reference", "aarch64"),

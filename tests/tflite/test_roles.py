@@ -46,7 +46,8 @@ def test_the_input_has_the_role_x_whatever_its_name():
 
 def test_weights_are_told_by_the_product_that_reads_them_and_have_no_step():
     graph = named()
-    assert weight_taps(graph, WEIGHT_OF) == {1: Tap("recurrent_0/kernel"), 6: Tap("dense_0/kernel")}
+    weights = {1: Tap("recurrent_0/kernel"), 6: Tap("dense_0/kernel")}
+    assert weight_taps(graph, WEIGHT_OF) == weights | {2: Tap("recurrent_0/bias")}
     assert weight_taps(graph, {}) == {}
 
 
@@ -115,6 +116,7 @@ def test_places_are_of_every_tensor_that_names_tell():
     assert places == {
         (0, index_of(graph, "serving_default_x:0")): Tap("x"),
         (0, index_of(graph, "tfl.pseudo_qconst")): Tap("recurrent_0/kernel"),
+        (0, index_of(graph, "tfl.pseudo_qconst1")): Tap("recurrent_0/bias"),
         (0, index_of(graph, "recurrent_0/step_0/from_input/MatMul;other/add")): Tap("recurrent_0/from_input", 0),
         (0, index_of(graph, "recurrent_0/step_0/h/Add")): Tap("recurrent_0/h_before_activation", 0),
         (0, index_of(graph, "recurrent_0/step_0/h_1/Tanh")): Tap("recurrent_0/h", 0),
