@@ -28,6 +28,8 @@ class Figures:
     mismatches, mismatch_rate: unequal integers, and their share of n.
     max_lsb, mean_lsb: of |b - a| over integers, in LSB.
     max_abs_error, mean_abs_error, mean_error, rmse: of b - a in real units; mean_error keeps its sign.
+    max_relative_error: largest |b - a| / |a| where that is finite; None where it is nowhere, as of an a of zeros.
+    outside_tolerance: share of elements with |b - a| > TOLERANCE.
     sqnr_db: 10 log10(sum a^2 / sum (b - a)^2) in dB; None when signal or noise is zero. Integers that a side stores as
         their float32 products are compared as integers: where none is unequal there is no noise.
     cosine_similarity: of the outputs of all samples as one vector each; None when one of them is zero.
@@ -45,12 +47,17 @@ class Figures:
     mean_abs_error: float | None = None
     mean_error: float | None = None
     rmse: float | None = None
+    max_relative_error: float | None = None
+    outside_tolerance: float | None = None
     sqnr_db: float | None = None
     cosine_similarity: float | None = None
     saturation_rate: float | None = None
     top1_agreement: float | None = None
     non_finite: int | None = None
 
+
+TOLERANCE = 1e-2
+"""In real units, whatever they are: the `atol` that scripts compare outputs with."""
 
 FIGURES = tuple(field.name for field in fields(Figures))
 
@@ -150,7 +157,7 @@ def compare_with_labels(labels: np.ndarray, b: np.ndarray, grid: Grid | None, *,
     finite = np.isfinite(labels) & np.isfinite(b)
     figures: dict[str, Any] = {"n": int(finite.sum()), "non_finite": int((~finite).sum())}
     if figures["n"]:
-        figures |= _errors(to_reals(b[finite], grid) - labels[finite])
+        figures |= _errors(labels[finite], to_reals(b[finite], grid))
     return Figures(**figures)
 
 
@@ -185,8 +192,8 @@ def _on_grid(a: np.ndarray, b: np.ndarray, grid: Grid) -> dict[str, int | float]
     }
 
 
-def _in_reals(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
-    figures = _errors(b - a)
+def _in_reals(a: np.ndarray, b: np.ndarray) -> dict[str, float | None]:
+    figures = _errors(a, b)
     # Plain sums rather than a BLAS dot product, whose order of addition depends on its threads.
     signal, power, product, noise = (float(np.sum(v)) for v in (a * a, b * b, a * b, (b - a) ** 2))
     if signal > 0 and noise > 0:
@@ -197,12 +204,19 @@ def _in_reals(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
     return figures
 
 
-def _errors(error: np.ndarray) -> dict[str, float]:
+def _errors(a: np.ndarray, b: np.ndarray) -> dict[str, float | None]:
+    error = b - a
+    magnitude = np.abs(error)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        relative = magnitude / np.abs(a)
+    relative = relative[np.isfinite(relative)]
     return {
-        "max_abs_error": float(np.abs(error).max()),
-        "mean_abs_error": float(np.abs(error).mean()),
+        "max_abs_error": float(magnitude.max()),
+        "mean_abs_error": float(magnitude.mean()),
         "mean_error": float(error.mean()),
         "rmse": math.sqrt(float(np.mean(error**2))),
+        "max_relative_error": float(relative.max()) if relative.size else None,
+        "outside_tolerance": _share(magnitude > TOLERANCE),
     }
 
 

@@ -69,8 +69,8 @@ def figures_of(a, b, **described):
 def test_the_columns_of_the_file():
     assert ",".join(ERRORS.dtypes) == (
         "configuration,seed,route_a,engine_a,route_b,engine_b,tap,step,n,mismatches,mismatch_rate,max_lsb,mean_lsb,"
-        "max_abs_error,mean_abs_error,mean_error,rmse,sqnr_db,cosine_similarity,saturation_rate,top1_agreement,"
-        "non_finite"
+        "max_abs_error,mean_abs_error,mean_error,rmse,max_relative_error,outside_tolerance,sqnr_db,cosine_similarity,"
+        "saturation_rate,top1_agreement,non_finite"
     )
     assert ERRORS.file == "errors.csv"
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from qcompare.analysis.figures import (
+    TOLERANCE,
     Figures,
     compare,
     compare_with_labels,
@@ -40,6 +41,8 @@ def test_equal_outputs_have_no_error_and_no_sqnr():
         mean_abs_error=0.0,
         mean_error=0.0,
         rmse=0.0,
+        max_relative_error=0.0,
+        outside_tolerance=0.0,
         sqnr_db=None,
         cosine_similarity=1.0,
         saturation_rate=0.0,
@@ -186,6 +189,41 @@ def test_a_float_engine_on_the_grid_has_no_mismatch_but_a_real_error():
     assert figures.top1_agreement == 1.0
 
 
+def test_the_relative_error_is_that_of_a_where_a_is_not_zero():
+    # On HALVES 10 is zero: a is 0, 1, -4, 0.5 and b 3, 1.5, -4, 0.5.
+    a, b = (np.array([q], np.int8) for q in ([10, 12, 2, 11], [16, 13, 2, 11]))
+    assert compare(a, b, HALVES, classification=False).max_relative_error == 0.5
+    assert compare(b, a, HALVES, classification=False).max_relative_error == 1.0
+    # Further than any float64, of a number that is not zero.
+    tiny = np.array([[5e-324, 2.0]])
+    assert compare(tiny, tiny + np.array([[4.0, 1.0]]), None, classification=False).max_relative_error == 0.5
+
+
+@pytest.mark.parametrize("b", [0, 9])
+def test_of_zeros_there_is_no_relative_error(b):
+    zeros = np.full((2, 3), 10, np.int8)
+    figures = compare(zeros, zeros + np.int8(b), HALVES, classification=False)
+    assert figures.max_relative_error is None
+    assert figures.outside_tolerance == (b > 0)
+
+
+def test_the_tolerance_is_numpy_s_in_real_units():
+    random = np.random.default_rng(2)
+    a = random.normal(size=(50, 7)).astype(np.float32)
+    b = (a + random.normal(scale=0.01, size=a.shape)).astype(np.float32)
+    a[0, :4], b[0, :4] = 0.0, [0.01, -0.01, 0.0100001, 0.0099999]
+    figures = compare(a, b, None, classification=False)
+    outside = ~np.isclose(a.astype(np.float64), b.astype(np.float64), rtol=0, atol=TOLERANCE)
+    assert figures.outside_tolerance == outside.mean()
+    assert 0.2 < outside.mean() < 0.5
+
+
+def test_one_lsb_is_within_the_tolerance_or_not_by_its_size():
+    for lsb, outside in ((0.0099, 0.0), (0.0101, 1.0)):
+        figures = compare(SOME, SOME + np.int8(1), Grid.single(lsb, 3, np.int8), classification=False)
+        assert figures.outside_tolerance == outside
+
+
 def test_mean_error_is_b_minus_a():
     assert compare(SOME, SOME + np.int8(2), GRID, classification=False).mean_error == pytest.approx(0.2)
     assert compare(SOME + np.int8(2), SOME, GRID, classification=False).mean_error == pytest.approx(-0.2)
@@ -245,8 +283,8 @@ def test_a_float_model_has_no_figures_over_integers():
     a = np.array([[1, 2]], np.float32)
     figures = compare(a, a + np.float32(0.5), None, classification=True)
     assert names(figures) == {
-        "n", "non_finite", "max_abs_error", "mean_abs_error", "mean_error", "rmse", "sqnr_db", "cosine_similarity",
-        "top1_agreement",
+        "n", "non_finite", "max_abs_error", "mean_abs_error", "mean_error", "rmse", "max_relative_error",
+        "outside_tolerance", "sqnr_db", "cosine_similarity", "top1_agreement",
     }  # fmt: skip
     assert figures.rmse == 0.5
 
@@ -291,7 +329,11 @@ def test_regression_against_targets(shape):
     targets = np.array([0.25, 1.0, -2.0], np.float32).reshape(shape)
     outputs = np.array([[10], [12], [7]], np.int8)
     figures = compare_with_labels(targets, outputs, HALVES, classification=False)
-    assert names(figures) == {"n", "non_finite", "max_abs_error", "mean_abs_error", "mean_error", "rmse"}
+    assert names(figures) == {
+        *("n", "non_finite", "max_abs_error", "mean_abs_error", "mean_error", "rmse"),
+        *("max_relative_error", "outside_tolerance"),
+    }
+    assert (figures.max_relative_error, figures.outside_tolerance) == (1.0, 2 / 3)
     assert (figures.n, figures.max_abs_error, figures.mean_abs_error) == (3, 0.5, 0.25)
     assert figures.mean_error == pytest.approx(0.25 / 3)
     assert figures.rmse == math.sqrt((0.25**2 + 0.5**2) / 3)

@@ -189,11 +189,20 @@ def recomputed(a, b, grid, classification):
         "mean_abs_error": np.abs(error).mean(),
         "mean_error": error.mean(),
         "rmse": math.sqrt((error**2).mean()),
+        **beside_a(real(a), error),
         "sqnr_db": 10 * math.log10(signal / noise) if noise else "",
         "cosine_similarity": (real(a) * real(b)).sum() / math.sqrt(signal * (real(b) ** 2).sum()),
         "saturation_rate": np.isin(on_grid(b), ends).mean(),
         "top1_agreement": (real(a).argmax(1) == real(b).argmax(1)).mean() if classification else "",
         "non_finite": 0,
+    }
+
+
+def beside_a(a, error):
+    relative = np.abs(error[a != 0] / a[a != 0])
+    return {
+        "max_relative_error": relative.max() if relative.size else "",
+        "outside_tolerance": (np.abs(error) > 0.01).mean(),
     }
 
 
@@ -208,6 +217,7 @@ def against_labels(labels, b, grid, classification):
         "mean_abs_error": np.abs(error).mean(),
         "mean_error": error.mean(),
         "rmse": math.sqrt((error**2).mean()),
+        **beside_a(labels, error),
         "non_finite": 0,
     }
 

@@ -49,8 +49,8 @@ def test_undefined_is_an_empty_cell_and_counts_have_no_point():
     content = csv.written(errors_of([row(0, n=3, max_lsb=2), row(1, a="labels", tap=Tap("recurrent_0/h", 12))]))
     assert b"\r" not in content
     lines = content.decode().splitlines()
-    assert lines[1] == "lstm-int8,0,qat,qat,qat,interpreter:reference,output,,3,,,2" + "," * 10
-    assert lines[2] == "lstm-int8,1,,labels,qat,interpreter:reference,recurrent_0/h,12" + "," * 14
+    assert lines[1] == "lstm-int8,0,qat,qat,qat,interpreter:reference,output,,3,,,2" + "," * 12
+    assert lines[2] == "lstm-int8,1,,labels,qat,interpreter:reference,recurrent_0/h,12" + "," * 16
 
 
 def test_text_is_text_whatever_it_says():
