@@ -32,7 +32,7 @@ class Toy:
             "operators",
             network=context.network,
             calibration=calibration(context.data),
-            number_format="int8",
+            method=context.method,
         )
         return together(self.name, None, built)
 """
