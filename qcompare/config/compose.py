@@ -22,8 +22,11 @@ from qcompare.core.plain import plain
 
 NAME_LENGTH = 80
 
-EXPERIMENT = "experiment"
-"""The group of a user's own experiments, which need not have any."""
+MORE_CHOICES = {
+    "hydra/launcher": "; pip install 'qcompare[launchers]' adds joblib and submitit",
+    "experiment": "; --config-dir DIR takes those in DIR/experiment/",
+}
+"""Group of options -> where it has more from."""
 
 
 def conf_directory() -> Path:
@@ -105,13 +108,10 @@ def reason(error: Exception, overrides: Sequence[str]) -> str:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         choices = sorted(GROUPS.get(group, error.options or ()))
         if choices:
-            more = "; pip install 'qcompare[launchers]' adds joblib and submitit" if group == "hydra/launcher" else ""
-            return f"{group}={choice}: must be {alternatives(choices)}{more}"
+            return f"{group}={choice}: must be {alternatives(choices)}{MORE_CHOICES.get(group, '')}"
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read; write option=value"
     if match := re.search(r"Could not (?:override|append to config|delete[^']*) ?'([^']+)'", text):
-        if match.group(1) == EXPERIMENT:
-            return f"{EXPERIMENT}: there is none of that name; --config-dir DIR takes those in DIR/{EXPERIMENT}/"
         return f"{match.group(1).lstrip('+')}: no such option; `python -m qcompare --help` lists them"
     if match := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^']+)'", text):
         option, _, value = match.group(1).partition("=")

@@ -55,7 +55,7 @@ def refusal(capfd, arguments):
         (["data=cifar"], "data=cifar: must be digit_pixels, digits, file, mnist, sequence_sum or ucr"),
         (
             ["experiment=mine"],
-            "experiment: there is none of that name; --config-dir DIR takes those in DIR/experiment/",
+            "experiment=mine: must be japanese_vowels; --config-dir DIR takes those in DIR/experiment/",
         ),
         (["model=lstm", "units=4"], "units: no such option"),
         (["model.order=4"], "model.order: no such option"),
