@@ -12,9 +12,7 @@ Exit status 2, and one line that names it, when a configuration or a seed is mis
 
 from __future__ import annotations
 
-import io
 import sys
-from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -27,8 +25,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from qcompare.analysis.statistics import Spread, paired_difference, spread
-from qcompare.core.files import write_whole
 from qcompare.report import csv
+from qcompare.report.experiment import STYLE, IncompleteError, main, png
 from qcompare.report.plots import COLOURS
 
 NETWORKS = {
@@ -58,37 +56,12 @@ DRAWN = {
 STATISTICS = [field.name for field in fields(Spread)]
 COLUMNS = ["model", "lowering", "route", "kernels", "metric", *STATISTICS]
 
-STYLE = {
-    "font.size": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": "0.88",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-}
 
-
-class IncompleteError(Exception):
-    """What is missing, in one line."""
-
-
-def main(arguments: Sequence[str]) -> int:
-    """The command line; returns the exit status."""
-    if len(arguments) != 2:
-        print("usage: analyse.py OUTPUTS FOLDER", file=sys.stderr)
-        return 2
-    outputs, folder = map(Path, arguments)
-    try:
-        accuracies = accuracies_of(outputs)
-    except IncompleteError as error:
-        print(f"analyse.py: {error}", file=sys.stderr)
-        return 2
+def analysed(outputs: Path) -> dict[str, bytes]:
+    """The files that are written. Raises IncompleteError."""
+    accuracies = accuracies_of(outputs)
     results = results_of(accuracies)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "results.csv", csv.written(results))
-    write_whole(folder / "accuracy.png", png(draw(accuracies, results)))
-    return 0
+    return {"results.csv": csv.written(results), "accuracy.png": png(draw(accuracies, results))}
 
 
 def accuracies_of(outputs: Path) -> pd.DataFrame:
@@ -188,13 +161,5 @@ def legend() -> list[Line2D | Patch]:
     return [*dots, mean, Patch(color="0.87", label="95 % interval of the mean")]
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG without date or version: the same figure gives the same bytes."""
-    content = io.BytesIO()
-    with matplotlib.style.context(["default", STYLE]):
-        figure.savefig(content, format="png", dpi=200, metadata={"Software": None})
-    return content.getvalue()
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], analysed))

@@ -13,7 +13,6 @@ Exit status 2, and one line that names it, when a configuration or a seed is mis
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -32,27 +31,13 @@ from matplotlib.patches import Patch
 from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.statistics import Spread, paired_difference, spread
 from qcompare.core.engine import EngineId
-from qcompare.core.files import write_whole
 from qcompare.core.tap import OUTPUT
 from qcompare.report import csv
+from qcompare.report.experiment import STYLE, IncompleteError, main, png
 from qcompare.report.plots import COLOURS, MARKERS
 
 STATISTICS = tuple(field.name for field in fields(Spread))
 WIDTH = 7.0
-STYLE = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "legend.fontsize": 7.5,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": "0.88",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-}
 
 SHAPES = (("digits", 8), ("digits", 32), ("digit_pixels", 8), ("digit_pixels", 48))
 """(data, units) of the experiment."""
@@ -109,27 +94,15 @@ RESULTS_COLUMNS = [*CASE, "method", "kernels", "metric", *STATISTICS]
 DIFFERENCES_COLUMNS = [*CASE, "method", "minus", "kernels", "metric", *STATISTICS]
 
 
-class IncompleteError(Exception):
-    """What is missing, in one line."""
-
-
-def main(arguments: Sequence[str]) -> int:
-    """The command line; returns the exit status."""
-    if len(arguments) != 2:
-        print("usage: analyse.py OUTPUTS FOLDER", file=sys.stderr)
-        return 2
-    outputs, folder = map(Path, arguments)
-    try:
-        figures = figures_of(outputs)
-    except IncompleteError as error:
-        print(f"analyse.py: {error}", file=sys.stderr)
-        return 2
+def analysed(outputs: Path) -> dict[str, bytes]:
+    """The files that are written. Raises IncompleteError."""
+    figures = figures_of(outputs)
     results, differences = results_of(figures), differences_of(figures)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "results.csv", csv.written(results))
-    write_whole(folder / "differences.csv", csv.written(differences))
-    write_whole(folder / "accuracy.png", png(draw(figures, results, differences)))
-    return 0
+    return {
+        "results.csv": csv.written(results),
+        "differences.csv": csv.written(differences),
+        "accuracy.png": png(draw(figures, results, differences)),
+    }
 
 
 def figures_of(outputs: Path) -> pd.DataFrame:
@@ -307,14 +280,6 @@ def draw(figures: pd.DataFrame, results: pd.DataFrame, differences: pd.DataFrame
     return figure
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG without date or version: the same figure gives the same bytes."""
-    content = io.BytesIO()
-    with matplotlib.style.context(["default", STYLE]):
-        figure.savefig(content, format="png", dpi=200, metadata={"Software": None})
-    return content.getvalue()
-
-
 def accuracy_of(frame: pd.DataFrame, data: str, units: int) -> pd.DataFrame:
     """The rows of one data set and one number of units about accuracy."""
     return frame[(frame["data"] == data) & (frame["units"] == units) & (frame["metric"] == "accuracy")]
@@ -387,4 +352,4 @@ def legend() -> list[Line2D]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], analysed))

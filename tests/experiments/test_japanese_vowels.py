@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from qcompare.report.experiment import main
 from tests import commands
 from tests.commands import ROOT
 
@@ -66,7 +67,7 @@ def run(tmp_path_factory):
         for name in ("configurations.csv", "errors.csv"):
             text = (folder / name).read_text().replace(folder.name, other.name).replace(",unrolled,", ",loop,")
             (other / name).write_text(text)
-    assert analyse.main([str(outputs), str(root / "new")]) == 0
+    assert main([str(outputs), str(root / "new")], analyse.analysed) == 0
     return root
 
 
@@ -111,12 +112,12 @@ def test_the_figure_is_written(run):
 @pytest.mark.slow
 @pytest.mark.runtime
 def test_what_is_missing_is_one_line(run, tmp_path, capsys):
-    assert analyse.main([str(tmp_path), str(tmp_path / "new")]) == 2
+    assert main([str(tmp_path), str(tmp_path / "new")], analyse.analysed) == 2
     assert capsys.readouterr().err == f"analyse.py: {tmp_path}: no folder of results there; run.sh makes them\n"
     for folder in (run / "outputs").glob("*-int8-*"):
         if not folder.name.startswith("dense"):
             (tmp_path / folder.name).symlink_to(folder)
-    assert analyse.main([str(tmp_path), str(tmp_path / "new")]) == 2
+    assert main([str(tmp_path), str(tmp_path / "new")], analyse.analysed) == 2
     assert capsys.readouterr().err == f"analyse.py: {tmp_path}: 0 folders of dense, where one is needed\n"
     assert not (tmp_path / "new").exists()
 

@@ -13,6 +13,7 @@ from qcompare.analysis.errors import ERRORS, ErrorsRow
 from qcompare.analysis.figures import Figures
 from qcompare.core.key import RowKey
 from qcompare.report import csv
+from qcompare.report.experiment import main
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "qat_for_the_fused_lstm" / "analyse.py"
 SEEDS = (0, 1, 2)
@@ -105,7 +106,7 @@ def plant(outputs, seeds=SEEDS):
 def analysed(tmp_path_factory):
     """results.csv, differences.csv and the folder of both."""
     folder = tmp_path_factory.mktemp("analysed")
-    assert analyse.main([str(plant(folder / "outputs")), str(folder / "new")]) == 0
+    assert main([str(plant(folder / "outputs")), str(folder / "new")], analyse.analysed) == 0
     return pd.read_csv(folder / "new/results.csv"), pd.read_csv(folder / "new/differences.csv"), folder / "new"
 
 
@@ -119,7 +120,7 @@ def only(frame, **values):
 
 def refused(outputs, folder, capsys):
     """The one line that is said of incomplete outputs."""
-    assert analyse.main([str(outputs), str(folder)]) == 2
+    assert main([str(outputs), str(folder)], analyse.analysed) == 2
     out, err = capsys.readouterr()
     assert not out
     assert err.count("\n") == 1
@@ -256,7 +257,7 @@ def test_outputs_that_do_not_exist_are_all_missing(tmp_path, capsys):
 
 def test_one_seed_has_no_intervals_and_a_figure(tmp_path):
     outputs = plant(tmp_path / "outputs", seeds=[4])
-    assert analyse.main([str(outputs), str(tmp_path / "new")]) == 0
+    assert main([str(outputs), str(tmp_path / "new")], analyse.analysed) == 0
     results = pd.read_csv(tmp_path / "new/results.csv")
     assert results["ci95_low"].isna().all()
     assert results["mean"].notna().all()
