@@ -366,7 +366,11 @@ class Qat:
     scheme: str = option(one_of("aligned", "tfmot"), "aligned: what the kernels round; tfmot: dense models only")
     epochs: int = option(whole(1, 100_000), "passes over the training set")
     learning_rate: float = option(real(0, 10), "at the start; it decays to zero")
-    range_momentum: float = option(real(0, 1), "share that a range keeps of itself at each step")
+    ranges: str = option(
+        one_of("moving_average", "all_values"),
+        "moving_average: of the batches' extremes; all_values: extremes over the training set",
+    )
+    range_momentum: float = option(real(0, 1), "share that a moving_average keeps of itself at each step")
 
 
 Model = DenseModel | SimpleRNNModel | LSTMModel | LMUModel

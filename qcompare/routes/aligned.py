@@ -40,7 +40,7 @@ class Aligned:
             epochs=config.qat.epochs,
             batch_size=config.train.batch_size,
             learning_rate=config.qat.learning_rate,
-            range_momentum=config.qat.range_momentum,
+            range_momentum=config.qat.range_momentum if config.qat.ranges == "moving_average" else None,
             seed=context.seed,
         )
         written = conversion(

@@ -35,6 +35,7 @@ class Tfmot:
             epochs=config.qat.epochs,
             batch_size=config.train.batch_size,
             learning_rate=config.qat.learning_rate,
+            all_values=config.qat.ranges == "all_values",
             seed=context.seed,
         )
         built = conversion(

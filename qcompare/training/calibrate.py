@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import final
 
 import numpy as np
@@ -42,6 +42,18 @@ class RangeObserver:
         return ranges
 
 
+PART = 1024
+"""Samples that are seen at once: whose results of all time steps memory holds."""
+
+
+def extremes(observe: Callable[[tf.Tensor], dict[str, tf.Tensor]], x: np.ndarray) -> dict[str, np.ndarray]:
+    """Role -> [smallest min, largest max], float32, of the ranges that observe finds in parts of the samples x."""
+    observed = tf.function(observe, autograph=False)
+    parts = [observed(tf.constant(x[start : start + PART])) for start in range(0, len(x), PART)]
+    found = {role: np.stack([part[role].numpy() for part in parts]) for role in parts[0]}
+    return {role: np.array([ends[:, 0].min(), ends[:, 1].max()]) for role, ends in found.items()}
+
+
 def calibrate(architecture: Architecture, weights: Mapping[str, np.ndarray], x: np.ndarray) -> dict[str, np.ndarray]:
     """Role -> [min, max] of the float model over the samples x, float32; of a fused LSTM's cell as its kernel has it.
 
@@ -49,13 +61,12 @@ def calibrate(architecture: Architecture, weights: Mapping[str, np.ndarray], x: 
     """
     rounding = Unrounded({**weights, **architecture.constants()})
 
-    @tf.function(autograph=False)
     def observe(samples: tf.Tensor) -> dict[str, tf.Tensor]:
         observer = RangeObserver()
         architecture.forward(FloatOps(rounding, observer.see), samples)
         return observer.ranges()
 
-    ranges = {role: values.numpy() for role, values in observe(tf.constant(x)).items()}
+    ranges = extremes(observe, x)
     for role in ranges:
         if is_cell(role):
             ranges[role] = np.array(cell_range(float(np.abs(ranges[role]).max())), np.float32)

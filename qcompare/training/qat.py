@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +11,7 @@ import tensorflow as tf
 from qcompare.data.dataset import Dataset
 from qcompare.models.float_ops import FloatOps
 from qcompare.models.network import Architecture
-from qcompare.training.calibrate import calibrate
+from qcompare.training.calibrate import calibrate, extremes
 from qcompare.training.exact import ExactOps
 from qcompare.training.fake_quant import Aligned
 from qcompare.training.fit import Forward, as_variables, fit, outputs, values_of
@@ -30,19 +31,23 @@ def train(
     epochs: int,
     batch_size: int,
     learning_rate: float,
-    range_momentum: float,
+    range_momentum: float | None,
     seed: int,
 ) -> TrainedQat:
-    """Fine-tune from the float weights: ranges calibrated first, then following the batches as moving averages.
+    """Fine-tune from the float weights, on ranges that are calibrated first.
 
     simulate: `fake_quant`; `exact`, in the integers of `kernels`, whose ranges stand still after the calibration; or
         `mixed`, trained by fake quantization and evaluated in these integers.
     kernels: reference, optimized, xnnpack or micro.
-    range_momentum: the share that a range keeps of itself at each step.
+    range_momentum: the share that a range keeps of itself at each step, following the batches as a moving average.
+        None: ranges hold all values of the training set. They are calibrated on all of it, widen in training by what
+        they do not hold, and are at last the extremes that `seen` finds in it; those of `exact` stay as calibrated.
     """
     weights = as_variables(float_weights)
     everything = {**weights, **architecture.constants()}
-    calibrated = calibrate(architecture, float_weights, dataset.calibration)
+    calibrated = calibrate(
+        architecture, float_weights, dataset.x_train if range_momentum is None else dataset.calibration
+    )
     moving = as_variables({} if simulate == "exact" else _moving(calibrated))
     passes: list[Aligned] = []
 
@@ -59,7 +64,7 @@ def train(
     if simulate == "exact":
         forward, after_step = exact, None
     else:
-        forward, after_step = fake_quantized, lambda: follow(passes[-1], range_momentum)
+        forward, after_step = fake_quantized, lambda: _renew(passes[-1], range_momentum)
     fit(
         forward,
         list(weights.values()),
@@ -70,13 +75,16 @@ def train(
         seed=[seed, 2],
         after_step=after_step,
     )
-    return TrainedQat(
+    trained = TrainedQat(
         weights=values_of(weights),
         ranges={**calibrated, **values_of(moving)},
         kernels=kernels,
         exact=simulate != "fake_quant",
         number_format=number_format,
     )
+    if range_momentum is None and simulate != "exact":
+        return replace(trained, ranges={**trained.ranges, **seen(architecture, trained, dataset.x_train)})
+    return trained
 
 
 def _moving(ranges: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -84,10 +92,30 @@ def _moving(ranges: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {role: values for role, values in ranges.items() if not is_cell(role)}
 
 
-def follow(passed: Aligned, momentum: float) -> None:
-    """Move each range, a variable, towards what a pass has seen."""
-    for role, seen in passed.ranges().items():
-        passed.learned[role].assign(momentum * passed.learned[role] + (1 - momentum) * seen)
+def _renew(passed: Aligned, momentum: float | None) -> None:
+    """Change each range, a variable, by what a pass has seen: a step towards it, or as far as it is outside."""
+    for role, found in passed.ranges().items():
+        range_ = passed.learned[role]
+        if momentum is None:
+            range_.assign(tf.stack([tf.minimum(range_[0], found[0]), tf.maximum(range_[1], found[1])]))
+        else:
+            range_.assign(momentum * range_ + (1 - momentum) * found)
+
+
+def seen(architecture: Architecture, trained: TrainedQat, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Role -> [min, max], float32, of the results of one pass of the samples x before they are rounded.
+
+    The pass is that of the fake-quantized network: weights, biases and what an operator reads are rounded, the latter
+    on the ranges that training left. The cell's ranges, which do not move, are left out.
+    """
+    weights = {**trained.weights, **architecture.constants()}
+
+    def observe(samples: tf.Tensor) -> dict[str, tf.Tensor]:
+        rounding = Aligned(weights, trained.ranges, trained.kernels, trained.number_format)
+        architecture.forward(FloatOps(rounding), samples)
+        return rounding.ranges()
+
+    return extremes(observe, x)
 
 
 def evaluate(architecture: Architecture, trained: TrainedQat, x: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ def train(
     epochs: int,
     batch_size: int,
     learning_rate: float,
-    range_momentum: float,
+    range_momentum: float | None,
     seed: int,
 ) -> Network:
     """Fine-tuned from a float network."""

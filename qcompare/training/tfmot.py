@@ -18,6 +18,7 @@ from qcompare.training.calibrate import calibrate
 from qcompare.training.fit import KEPT, Settings, Training
 from qcompare.training.learned import TrainedQat
 from qcompare.training.number_format import number_format
+from qcompare.training.scales import SMALLEST_RANGE
 
 INPUT_LAYER = "quantize_layer"
 
@@ -34,16 +35,24 @@ def train(
     batch_size: int,
     learning_rate: float,
     seed: int,
+    all_values: bool = False,
 ) -> TrainedQat:
     """Fine-tune tfmot's `quantize_model` from the float weights: ranges calibrated first, weight ranges refreshed last.
 
     It knows one way to simulate, fake quantization. Untouched, its activation ranges start at +-6 and its weight
     ranges end one optimizer step stale.
+
+    all_values: whether activation ranges are those of its AllValuesQuantizer: calibrated on the training set, they
+        widen in training, and are at last the extremes that one pass of all of it sees, from the first layer to the
+        last, each layer's result rounded on its new range. Else they are moving averages, but for the input's, for
+        which tfmot always takes all values.
     """
-    ranges = calibrate(architecture, float_weights, dataset.calibration)
+    ranges = calibrate(architecture, float_weights, dataset.x_train if all_values else dataset.calibration)
     settings = Settings.of(dataset, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
-    found = network(architecture, TrainedQat(weights=float_weights, ranges=ranges))
+    found = network(architecture, TrainedQat(weights=float_weights, ranges=ranges), all_values=all_values)
     found.training(settings).run(dataset, [seed, 2])
+    if all_values:
+        found.see_all(dataset.x_train)
     return _read(found.model)
 
 
@@ -52,15 +61,35 @@ def evaluate(architecture: Architecture, trained: TrainedQat, x: np.ndarray) -> 
     return network(architecture, trained).outputs(tf.constant(x)).numpy()
 
 
-def network(architecture: Architecture, trained: TrainedQat) -> Network:
+def network(architecture: Architecture, trained: TrainedQat, *, all_values: bool = False) -> Network:
     """The process's network of this architecture, with these weights and ranges until the next call.
 
-    Weight ranges are those of the weights.
+    Weight ranges are those of the weights. all_values: how it would be trained; evaluated it is the same.
     """
-    found = _network(architecture)
+    found = _network(architecture, all_values)
     for name, variable in _variables(found.model).items():
         variable.assign(_value(name, trained))
     return found
+
+
+@final
+class AllValues(tfmot.quantization.keras.default_8bit.Default8BitQuantizeScheme):
+    """tfmot's default scheme with the extremes of all values in place of moving averages."""
+
+    def get_quantize_registry(self) -> AllValuesRegistry:
+        return AllValuesRegistry()
+
+
+@final
+class AllValuesRegistry(tfmot.quantization.keras.default_8bit.Default8BitQuantizeRegistry):
+    """How layers are quantized: as by default, but for the range of their activations."""
+
+    def get_quantize_config(self, layer: tf_keras.layers.Layer) -> tfmot.quantization.keras.QuantizeConfig:
+        config = super().get_quantize_config(layer)
+        config.activation_quantizer = tfmot.quantization.keras.quantizers.AllValuesQuantizer(
+            num_bits=8, per_axis=False, symmetric=False, narrow_range=False
+        )
+        return config
 
 
 @final
@@ -71,7 +100,7 @@ class Network:
     """
 
     @tf.autograph.experimental.do_not_convert  # no layer needs it, and it takes longer than all else
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, all_values: bool) -> None:
         tf_keras.backend.clear_session()  # Keras counts layers in their names, which the converter takes over
         last = len(architecture.dense_units) - 1
         layers = [tf_keras.layers.Input((architecture.steps, architecture.features)), tf_keras.layers.Flatten()]
@@ -82,7 +111,10 @@ class Network:
                     units, activation=activation, use_bias=architecture.use_bias, name=dense_name(index)
                 )
             )
-        self.model: tf_keras.Model = tfmot.quantization.keras.quantize_model(tf_keras.Sequential(layers))
+        quantized = tfmot.quantization.keras
+        scheme = AllValues() if all_values else quantized.default_8bit.Default8BitQuantizeScheme()
+        annotated = quantized.quantize_annotate_model(tf_keras.Sequential(layers))
+        self.model: tf_keras.Model = quantized.quantize_apply(annotated, scheme)
         self.outputs = tf.function(lambda x: self._forward(x, training=False), autograph=False)
         self._shape = (architecture.steps, architecture.features)
         self._trainings: dict[Settings, Training] = {}
@@ -90,6 +122,13 @@ class Network:
     @tf.autograph.experimental.do_not_convert
     def _forward(self, x: tf.Tensor, *, training: bool) -> tf.Tensor:
         return self.model(x, training=training)
+
+    def see_all(self, x: np.ndarray) -> None:
+        """Set every range of an activation anew, to the extremes of one pass of the samples x, all at once."""
+        for name, variable in _variables(self.model).items():
+            if name.endswith(("_min", "_max")) and "/kernel" not in name:
+                variable.assign(SMALLEST_RANGE if name.endswith("_max") else 0.0)
+        self._forward(tf.constant(x), training=True)
 
     @cached_property
     def traced(self) -> ConcreteFunction:

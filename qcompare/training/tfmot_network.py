@@ -14,7 +14,16 @@ from qcompare.training.float_network import architecture_of
 from qcompare.training.learned import TrainedQat
 
 
-def train(network: Network, data: Dataset, *, epochs: int, batch_size: int, learning_rate: float, seed: int) -> Network:
+def train(
+    network: Network,
+    data: Dataset,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    all_values: bool,
+    seed: int,
+) -> Network:
     """Fine-tuned from a float network."""
     runtime.prepare()
     trained = tfmot.train(
@@ -24,6 +33,7 @@ def train(network: Network, data: Dataset, *, epochs: int, batch_size: int, lear
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        all_values=all_values,
         seed=seed,
     )
     return replace(

@@ -120,6 +120,7 @@ def test_activations(model, activation):
         ({"train": 3}, "train=3: set its options, such as train.epochs=..."),
         ({"qat__scheme": "lsq"}, "qat.scheme=lsq: must be aligned or tfmot"),
         ({"qat__scheme": "tfmot"}, "qat.scheme=tfmot: tensorflow-model-optimization rejects recurrent layers"),
+        ({"qat__ranges": "fixed"}, "qat.ranges=fixed: must be moving_average or all_values"),
         ({"qat__range_momentum": 1.5}, "qat.range_momentum=1.5: must be a number greater than 0, at most 1"),
         ({"seed": "9..0"}, "seed=9..0: the range runs backwards"),
         ({"seed": "x"}, "seed=x: not a seed"),

@@ -12,6 +12,7 @@ from qcompare.data.sequence_sum import sequences
 from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.models.network import Architecture
 from qcompare.models.simple_rnn import SimpleRNNCell
+from qcompare.training import calibrate as calibration
 from qcompare.training import fit, qat, runtime, tfmot
 from qcompare.training.calibrate import RangeObserver, calibrate
 from qcompare.training.learned import TrainedQat, learned_scales
@@ -168,6 +169,76 @@ def test_ranges_follow_the_batches_as_moving_averages(architecture, dataset, wei
     np.testing.assert_allclose(trained.ranges["x"], [low, high], rtol=1e-5)
 
 
+def on_grid(real, ends):
+    """Rounded to the grid of a range."""
+    grid = INT8.grid(*ends)
+    return grid.dequantize(grid.quantize(real.astype(np.float64)))
+
+
+def rounded_weights(weights, layer, x_scale):
+    """A dense layer's kernel and bias as int8 kernels have them, a scale a column."""
+    kernel, bias = (weights[f"{layer}/{name}"].astype(np.float64) for name in ("kernel", "bias"))
+    scale = (np.abs(kernel).max(axis=0) / 127).astype(np.float32).astype(np.float64)
+    return np.rint(kernel / scale) * scale, np.rint(bias / (x_scale * scale)) * (x_scale * scale)
+
+
+def extremes(real):
+    return [min(real.min(), 0), max(real.max(), SMALLEST_RANGE)]
+
+
+def test_all_values_are_the_extremes_of_one_pass_of_the_training_set(dense, dataset, monkeypatch):
+    """A pass with the trained weights on the ranges that training left, each result taken before it is rounded."""
+    left = []
+    original = qat.seen
+
+    def seen(network, trained, x):
+        left.append(trained)
+        return original(network, trained, x)
+
+    monkeypatch.setattr(qat, "seen", seen)
+    trained = train(dense, trained_float(dense, dataset), dataset, range_momentum=None, epochs=3, learning_rate=0.02)
+    (before,) = left
+    assert same(before.weights, trained.weights)
+    flat = dataset.x_train.reshape(len(dataset.x_train), -1)
+    np.testing.assert_array_equal(trained.ranges["x"], np.array(extremes(flat), np.float32))
+    given = on_grid(flat, before.ranges["x"])
+    for layer, activation in (("dense_0", lambda y: np.maximum(y, 0)), ("dense_1", lambda y: y)):
+        read = "x" if layer == "dense_0" else "dense_0/output"
+        kernel, bias = rounded_weights(trained.weights, layer, float(INT8.grid(*before.ranges[read]).lsb))
+        result = activation(given @ kernel + bias)
+        np.testing.assert_allclose(trained.ranges[f"{layer}/output"], extremes(result), rtol=2e-6)
+        given = on_grid(result, before.ranges[f"{layer}/output"])
+
+
+def test_all_values_widen_in_training(architecture, dataset, weights, monkeypatch):
+    monkeypatch.setattr(qat, "seen", lambda *_: {})
+    calibrated = calibrate(architecture, weights, dataset.x_train)
+    trained = train(architecture, weights, dataset, range_momentum=None, epochs=3, learning_rate=0.05)
+    for role, (low, high) in trained.ranges.items():
+        assert low <= calibrated[role][0], role
+        assert high >= calibrated[role][1], role
+    assert not same(trained.ranges, calibrated)
+
+
+def test_all_values_do_not_depend_on_the_parts_that_are_seen_at_once(architecture, dataset, weights, monkeypatch):
+    trained = train(architecture, weights, dataset)
+    whole = qat.seen(architecture, trained, dataset.x_train)
+    monkeypatch.setattr(calibration, "PART", 32)
+    parts = qat.seen(architecture, trained, dataset.x_train)
+    assert whole.keys() == parts.keys() == trained.ranges.keys()
+    for role, ends in whole.items():
+        np.testing.assert_allclose(parts[role], ends, rtol=1e-6)
+        assert np.float32(parts[role]).dtype == ends.dtype == np.float32
+
+
+def test_all_values_of_exact_training_are_those_of_the_float_network(architecture, dataset, weights):
+    trained = train(architecture, weights, dataset, simulate="exact", range_momentum=None)
+    assert same(trained.ranges, calibrate(architecture, weights, dataset.x_train))
+    expected = observed(architecture, weights, dataset.x_train)
+    for role, ends in trained.ranges.items():
+        np.testing.assert_allclose(ends, expected[role], rtol=1e-5, atol=1e-6)
+
+
 def test_fine_tuning_is_repeatable(architecture, dataset, weights):
     one, other = (train(architecture, weights, dataset) for _ in range(2))
     assert same(one.weights, other.weights)
@@ -224,6 +295,23 @@ def test_tfmot_starts_from_calibrated_ranges_and_ends_with_those_of_its_weights(
         largest = np.abs(trained.weights[f"{layer}/kernel"]).max()
         assert variables[f"{layer}/kernel_max"].numpy() == largest
         assert variables[f"{layer}/kernel_min"].numpy() == -largest
+
+
+def test_all_values_of_tfmot_are_the_extremes_of_one_pass_layer_by_layer(dense, dataset):
+    """Each layer's result, before it is rounded, of what the layer before rounded on its own new range."""
+    start = trained_float(dense, dataset)
+    trained = tfmot.train(dense, start, dataset, all_values=True, **FINE_TUNING | {"epochs": 3, "learning_rate": 0.02})
+    flat = dataset.x_train.reshape(len(dataset.x_train), -1)
+    np.testing.assert_array_equal(trained.ranges["x"], np.array(extremes(flat), np.float32))
+    given = on_grid(flat, trained.ranges["x"])
+    for layer, activation in (("dense_0", lambda y: np.maximum(y, 0)), ("dense_1", lambda y: y)):
+        scale = np.abs(trained.weights[f"{layer}/kernel"]).max() / 127
+        kernel = np.rint(trained.weights[f"{layer}/kernel"] / scale).astype(np.float64) * scale
+        result = activation(given @ kernel + trained.weights[f"{layer}/bias"])
+        np.testing.assert_allclose(trained.ranges[f"{layer}/output"], extremes(result), rtol=2e-6)
+        given = on_grid(result, trained.ranges[f"{layer}/output"])
+    moving = tfmot.train(dense, start, dataset, **FINE_TUNING)
+    assert not same(moving.ranges, trained.ranges)
 
 
 def test_tfmots_model_computes_what_its_ranges_say(dense, dataset):
