@@ -19,7 +19,7 @@ class Tensor:
     shape: as stored in the model, batch included.
     data: the constant's value in the tensor's own dtype and shape, or None for an activation.
     variable: True for state that an operator keeps between invocations.
-    free_batch: True when the model leaves the first dimension open; its shape then has a 1 there.
+    free: the dimensions that the model leaves open; its shape has a 1 there.
     """
 
     index: int
@@ -29,7 +29,12 @@ class Tensor:
     grid: Grid | None = None
     data: np.ndarray | None = None
     variable: bool = False
-    free_batch: bool = False
+    free: tuple[int, ...] = ()
+
+    @property
+    def free_batch(self) -> bool:
+        """Whether the first dimension is left open."""
+        return 0 in self.free
 
     @property
     def scale(self) -> np.float32:

@@ -1,8 +1,8 @@
-"""The LiteRT interpreter under its kernel sets, one sample an invocation."""
+"""The LiteRT interpreter under its kernel sets, one sample an invocation, or one sequence of any length."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -35,12 +35,7 @@ def run(
     Raises ValueError or RuntimeError with the runtime's own message for a model it does not run.
     """
     graph = schema.read(model).main
-    interpreter = Interpreter(
-        model_content=model,
-        experimental_op_resolver_type=KERNEL_SETS[kernels],
-        experimental_preserve_all_tensors=not set(keep).issubset(graph.outputs),
-        num_threads=1,
-    )
+    interpreter = _interpreter(model, kernels, keeps_all=not set(keep).issubset(graph.outputs))
     interpreter.allocate_tensors()
     output = int(interpreter.get_output_details()[0]["index"])
     details = {int(detail["index"]): detail for detail in interpreter.get_input_details()}
@@ -67,3 +62,35 @@ def run(
         for index, values in collected.items()
     }
     return TensorValues(tensors=tensors, output=graph.tensors[output].name)
+
+
+def run_sequences(model: bytes, sequences: Sequence[np.ndarray], kernels: str) -> list[dict[str, np.ndarray]]:
+    """Sequences of any lengths, one after another, through one interpreter of a model that leaves its length free.
+
+    sequences: each [steps, features] in the input's dtype. kernels: one of KERNEL_SETS. The input is resized for each
+    and the variables are reset. Returns every output of each by its name in the signature, [*sample_shape(its shape)].
+    Raises ValueError or RuntimeError as the runtime does, such as for a model of a fixed length.
+    """
+    interpreter = _interpreter(model, kernels)
+    names = schema.outputs_by_name(model)
+    (given,) = (int(detail["index"]) for detail in interpreter.get_input_details())
+    results = []
+    for sequence in sequences:
+        interpreter.resize_tensor_input(given, (1, *sequence.shape), strict=True)
+        interpreter.allocate_tensors()
+        # Allocating resets them where the length is another one, and does nothing where it is the same.
+        interpreter.reset_all_variables()
+        interpreter.set_tensor(given, sequence[np.newaxis])
+        interpreter.invoke()
+        outputs = {name: interpreter.get_tensor(index) for name, index in names.items()}
+        results.append({name: value[0] if value.shape[:1] == (1,) else value for name, value in outputs.items()})
+    return results
+
+
+def _interpreter(model: bytes, kernels: str, *, keeps_all: bool = False) -> Interpreter:
+    return Interpreter(
+        model_content=model,
+        experimental_op_resolver_type=KERNEL_SETS[kernels],
+        experimental_preserve_all_tensors=keeps_all,
+        num_threads=1,
+    )

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from qcompare.core.graph import Graph, Model
 from qcompare.core.tensor_values import TensorValues, sample_shape
 from qcompare.tflite import schema
+
+T = TypeVar("T")
 
 ARENA_SLACK = 1 << 20
 """Bytes of the arena beyond tensors and the model's own size: kernels' scratch buffers and bookkeeping."""
@@ -42,17 +44,30 @@ def run(
 
     Raises MicroUnavailableError.
     """
+    graph = schema.read(model).main
+    keeps_all = not set(keep).issubset(graph.outputs)
+    return _interpreted(model, lambda interpreter: _run(interpreter, graph, inputs, keep), keeps_all=keeps_all)
+
+
+def run_steps(model: bytes, sequences: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Sequences of any lengths through one interpreter, step by step, of a model whose input is one time step.
+
+    The state is kept within a sequence and reset before each. sequences: each [steps, features] in the input's dtype.
+    Returns every output of each sequence by its name in the signature, [steps, *sample_shape(its shape)]: what it is
+    after each step. Raises MicroUnavailableError.
+    """
+    return _interpreted(model, lambda interpreter: _run_steps(interpreter, model, sequences))
+
+
+def _interpreted(model: bytes, use: Callable[[Any], T], *, keeps_all: bool = False) -> T:
+    """What comes of using an interpreter of the model. Raises MicroUnavailableError."""
     runtime = _runtime()
-    read = schema.read(model)
-    graph = read.main
     modes = runtime.InterpreterConfig
-    mode = modes.kAllocationRecording if set(keep).issubset(graph.outputs) else modes.kPreserveAllTensors
+    mode = modes.kPreserveAllTensors if keeps_all else modes.kAllocationRecording
+    arena = _arena_size(model, schema.read(model))
     with _reasons() as reason:
         try:
-            interpreter = runtime.Interpreter.from_bytes(
-                model, arena_size=_arena_size(model, read), intrepreter_config=mode
-            )
-            return _run(interpreter, graph, inputs, keep)
+            return use(runtime.Interpreter.from_bytes(model, arena_size=arena, intrepreter_config=mode))
         except (RuntimeError, ValueError) as error:
             raise MicroUnavailableError(f"TensorFlow Lite Micro refuses the model: {reason() or error}") from error
 
@@ -87,6 +102,28 @@ def _run(interpreter: Any, graph: Graph, inputs: Mapping[int, np.ndarray], keep:
         for index, values in collected.items()
     }
     return TensorValues(tensors=tensors, output=graph.tensors[graph.outputs[0]].name)
+
+
+def _run_steps(interpreter: Any, model: bytes, sequences: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+    graph = schema.read(model).main
+    names = schema.outputs_by_name(model)
+    shape = tuple(int(size) for size in interpreter.get_input_details(0)["shape"])
+    results = []
+    for sequence in sequences:
+        interpreter.reset()
+        collected: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        for step in sequence:
+            interpreter.set_input(step.reshape(shape), 0)
+            interpreter.invoke()
+            for name, index in names.items():
+                collected[name].append(np.array(interpreter.get_output(graph.outputs.index(index))))
+        results.append(
+            {
+                name: np.stack(values).reshape(len(sequence), *sample_shape(values[0].shape))
+                for name, values in collected.items()
+            }
+        )
+    return results
 
 
 def _arena_size(model: bytes, read: Model) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,19 +56,22 @@ def convert(
     return convert_traced(traced(forward, input_shape), calibration, method, tracked)
 
 
-def traced(forward: Callable[[tf.Tensor], tf.Tensor], input_shape: tuple[int, int]) -> ConcreteFunction:
-    """The graph of batch one that the converter takes: outputs [1, outputs] for x [1, *input_shape], float32."""
+def traced(forward: Callable[[tf.Tensor], Any], input_shape: tuple[int | None, int]) -> ConcreteFunction:
+    """The graph of batch one that the converter takes: outputs [1, outputs] for x [1, *input_shape], float32.
+
+    Outputs have names where `forward` gives them some. None in the shape is a free number of steps.
+    """
     signature = [tf.TensorSpec((1, *input_shape), tf.float32)]
     return tf.function(forward, input_signature=signature, autograph=False).get_concrete_function()
 
 
 def convert_traced(
     function: ConcreteFunction,
-    calibration: np.ndarray | None,
+    calibration: Sequence[np.ndarray] | np.ndarray | None,
     method: Method = INTEGER_ENDS,
     tracked: tf.Module | None = None,
 ) -> Converted:
-    """As `convert`, with the values that the function's variables hold now."""
+    """As `convert`, with the values that the function's variables hold now, and samples that may differ in length."""
     module = tf.Module() if tracked is None else tracked
     for _ in range(ATTEMPTS):
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
@@ -80,7 +83,7 @@ def convert_traced(
     return Converted(model=model, note=faults(found, method))
 
 
-def _ask(converter: Any, method: Method, calibration: np.ndarray | None) -> None:
+def _ask(converter: Any, method: Method, calibration: Sequence[np.ndarray] | np.ndarray | None) -> None:
     """Sets a converter's options. calibration: float32 [samples, *input shape], for methods that need ranges."""
     if method.optimizations != "NONE":
         converter.optimizations = [tf.lite.Optimize[method.optimizations]]

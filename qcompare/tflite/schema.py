@@ -154,7 +154,11 @@ def _tensor(model: schema.ModelT, index: int, stored: schema.TensorT, taken: set
         grid=_grid(index, stored.quantization, dtype, shape),
         data=_constant(model.buffers[stored.buffer].data, dtype, shape),
         variable=bool(stored.isVariable),
-        free_batch=shape[:1] == (1,) and tuple(_listed(stored.shapeSignature))[:1] == (-1,),
+        free=tuple(
+            axis
+            for axis, (size, stated) in enumerate(zip(shape, _listed(stored.shapeSignature), strict=False))
+            if size == 1 and stated == -1
+        ),
     )
 
 
@@ -213,6 +217,19 @@ def _options(stored: Any) -> dict[str, Any]:
     return options
 
 
+def outputs_by_name(model: bytes) -> dict[str, int]:
+    """Name -> tensor index of each output, as the model's first signature names them, else the tensors themselves.
+
+    A signature's order is not that of the graph's outputs. Raises NotAModelError.
+    """
+    unpacked = unpack(model)
+    for signature in _listed(unpacked.signatureDefs):
+        if signature.subgraphIndex == 0:
+            return {output.name.decode(): int(output.tensorIndex) for output in _listed(signature.outputs)}
+    graph = to_model(unpacked).main
+    return {graph.tensors[index].name: index for index in graph.outputs}
+
+
 def write(model: Model) -> bytes:
     """The flatbuffer of a model's graphs: tensors, constants and operators. Each constant has a buffer of its own.
 
@@ -246,8 +263,8 @@ def _stored_tensor(model: schema.ModelT, tensor: Tensor) -> schema.TensorT:
     stored.shape = list(tensor.shape)
     stored.hasRank = True
     stored.isVariable = tensor.variable
-    if tensor.free_batch:
-        stored.shapeSignature = [-1, *tensor.shape[1:]]
+    if tensor.free:
+        stored.shapeSignature = [-1 if axis in tensor.free else size for axis, size in enumerate(tensor.shape)]
     stored.type = getattr(schema.TensorType, next(name for name, dtype in DTYPES.items() if dtype == tensor.dtype))
     if tensor.data is not None:
         buffer = schema.BufferT()

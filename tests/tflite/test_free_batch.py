@@ -29,7 +29,7 @@ def dilated(*, free: bool) -> Graph:
     builder.operator("BATCH_TO_SPACE_ND", [again, block, none], [back], "BatchToSpaceNDOptions", {})
     builder.operator("NEG", [x], [aside], "NegOptions", {})
     graph = builder.graph([x], [back, aside])
-    tensors = tuple(replace(tensor, free_batch=free and tensor.data is None) for tensor in graph.tensors)
+    tensors = tuple(replace(tensor, free=(0,) if free and tensor.data is None else ()) for tensor in graph.tensors)
     return replace(graph, tensors=tensors)
 
 
