@@ -6,8 +6,9 @@ from typing import Any
 
 from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.findings import FINDINGS
+from qcompare.analysis.methods import METHODS
 from qcompare.analysis.parameters import PARAMETERS
 from qcompare.analysis.result import Result
 from qcompare.core.table import Table
 
-TABLES: tuple[Table[Result, Any], ...] = (ERRORS, PARAMETERS, FINDINGS)
+TABLES: tuple[Table[Result, Any], ...] = (ERRORS, PARAMETERS, METHODS, FINDINGS)

@@ -15,7 +15,8 @@ from qcompare.tflite.artifact import Artifact
 class Result:
     """Everything that tables are made of.
 
-    configuration, seed: which trial. classification: whether the answers are classes.
+    configuration, seed: which trial. method: how its models are quantized, by the name that `core.method` has.
+    classification: whether the answers are classes.
     comparisons: what is to be compared. artifacts: by route. traces: by side; those that were not reached are absent.
     findings: what is to be told of the trial as a whole.
     """
@@ -27,6 +28,7 @@ class Result:
     artifacts: Mapping[str, Artifact]
     traces: Mapping[Side, Trace]
     findings: tuple[Finding, ...] = ()
+    method: str = ""
 
 
 def assembled(
@@ -38,6 +40,7 @@ def assembled(
     labels: Trace,
     artifacts: tuple[Artifact, ...],
     findings: tuple[Finding, ...] = (),
+    method: str = "",
 ) -> Result:
     """A result of the traces of these sides, in their order, of the labels, integers for a classification, and of what
     is to be told of the data."""
@@ -51,10 +54,13 @@ def assembled(
         artifacts={artifact.route: artifact for artifact in artifacts},
         traces=dict(zip(sides, traces, strict=True)) | own,
         findings=findings,
+        method=method,
     )
 
 
-def fallen(configuration: str, seed: int, comparisons: tuple[Comparison, ...], finding: Finding) -> Result:
+def fallen(
+    configuration: str, seed: int, comparisons: tuple[Comparison, ...], finding: Finding, method: str = ""
+) -> Result:
     """The result of a trial that did not end: every comparison without figures, and why."""
     return Result(
         configuration=configuration,
@@ -64,4 +70,5 @@ def fallen(configuration: str, seed: int, comparisons: tuple[Comparison, ...], f
         artifacts={},
         traces={},
         findings=(finding,),
+        method=method,
     )

@@ -14,10 +14,12 @@ class TensorValues:
 
     tensors: name -> array of shape [samples, *sample_shape(the tensor's shape)], in the tensor's own dtype.
     output: the name of the model's output among the tensors.
+    arena_bytes: what the runtime says its arena takes; None for one that says nothing of it.
     """
 
     tensors: Mapping[str, np.ndarray]
     output: str
+    arena_bytes: int | None = None
 
     @property
     def result(self) -> np.ndarray:

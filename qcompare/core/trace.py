@@ -24,12 +24,14 @@ class Trace:
         the engine does not have are absent.
     grids: of the values that are integers.
     findings: why there are no values, or what is to be told of them.
+    arena_bytes: what the runtime says its arena takes, where it has one.
     """
 
     engine: EngineId
     values: Mapping[Tap, np.ndarray] = field(default_factory=dict)
     grids: Mapping[Tap, Grid] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    arena_bytes: int | None = None
 
 
 def dump(trace: Trace) -> Files:
@@ -43,6 +45,7 @@ def dump(trace: Trace) -> Files:
         "engine": str(trace.engine),
         "taps": [plain_tap(tap) for tap in taps],
         "findings": plain_findings(trace.findings),
+        "arena_bytes": trace.arena_bytes,
     }
     return {"trace.json": json.dumps(described).encode(), "trace.npz": arrays_packed(arrays)}
 
@@ -59,4 +62,5 @@ def load(files: Files) -> Trace:
         values={tap: arrays[f"value_{number}"] for number, tap in enumerate(taps)},
         grids=grids,
         findings=findings_of(described["findings"]),
+        arena_bytes=described["arena_bytes"],
     )

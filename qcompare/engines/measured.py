@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -49,4 +49,4 @@ class MeasuredEngine:
             # It runs models that are all in integers; that it has no kernels of others is no fault of theirs.
             severity = failure if all_integer(graph) else remark
             return Trace(engine=self.id, findings=(severity(str(self.id), f"no kernel: {error}"),))
-        return output_trace(self.id, graph, found.result)
+        return replace(output_trace(self.id, graph, found.result), arena_bytes=found.arena_bytes)

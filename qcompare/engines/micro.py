@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -20,6 +22,9 @@ T = TypeVar("T")
 
 ARENA_SLACK = 1 << 20
 """Bytes of the arena beyond tensors and the model's own size: kernels' scratch buffers and bookkeeping."""
+
+ARENA_ALIGNMENT = 16
+"""Bytes. The runtime aligns both ends of the arena to it, so that one of another size would count the rest as used."""
 
 
 class MicroUnavailableError(RuntimeError):
@@ -40,13 +45,22 @@ def run(
     """The model run on each sample by itself, its state reset before each.
 
     inputs: tensor index -> [samples, ...] in the tensor's dtype, with or without the leading dimension of one.
-    keep: activations to read besides the first output. The runtime then gives every tensor memory of its own.
+    keep: activations to read besides the first output. The runtime then gives every tensor memory of its own, and
+        does not tell what its arena takes.
 
     Raises MicroUnavailableError.
     """
     graph = schema.read(model).main
     keeps_all = not set(keep).issubset(graph.outputs)
-    return _interpreted(model, lambda interpreter: _run(interpreter, graph, inputs, keep), keeps_all=keeps_all)
+
+    def use(interpreter: Any) -> TensorValues:
+        values = _run(interpreter, graph, inputs, keep)
+        if not keeps_all:
+            interpreter.print_allocations()
+        return values
+
+    values, lines = _interpreted(model, use, keeps_all=keeps_all)
+    return replace(values, arena_bytes=_arena_bytes(lines))
 
 
 def run_steps(model: bytes, sequences: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
@@ -56,20 +70,23 @@ def run_steps(model: bytes, sequences: Sequence[np.ndarray]) -> list[dict[str, n
     Returns every output of each sequence by its name in the signature, [steps, *sample_shape(its shape)]: what it is
     after each step. Raises MicroUnavailableError.
     """
-    return _interpreted(model, lambda interpreter: _run_steps(interpreter, model, sequences))
+    found, _ = _interpreted(model, lambda interpreter: _run_steps(interpreter, model, sequences))
+    return found
 
 
-def _interpreted(model: bytes, use: Callable[[Any], T], *, keeps_all: bool = False) -> T:
-    """What comes of using an interpreter of the model. Raises MicroUnavailableError."""
+def _interpreted(model: bytes, use: Callable[[Any], T], *, keeps_all: bool = False) -> tuple[T, list[str]]:
+    """What comes of using an interpreter of the model, and the lines that it wrote. Raises MicroUnavailableError."""
     runtime = _runtime()
     modes = runtime.InterpreterConfig
     mode = modes.kPreserveAllTensors if keeps_all else modes.kAllocationRecording
     arena = _arena_size(model, schema.read(model))
-    with _reasons() as reason:
+    with _written_to_stderr() as written:
         try:
-            return use(runtime.Interpreter.from_bytes(model, arena_size=arena, intrepreter_config=mode))
+            value = use(runtime.Interpreter.from_bytes(model, arena_size=arena, intrepreter_config=mode))
         except (RuntimeError, ValueError) as error:
-            raise MicroUnavailableError(f"TensorFlow Lite Micro refuses the model: {reason() or error}") from error
+            reason = next((line.strip() for line in written() if line.strip()), error)
+            raise MicroUnavailableError(f"TensorFlow Lite Micro refuses the model: {reason}") from error
+        return value, written()
 
 
 def _runtime() -> Any:
@@ -132,26 +149,32 @@ def _arena_size(model: bytes, read: Model) -> int:
     Pages of the arena that nothing touches cost nothing. Too small an arena can end the process.
     """
     elements = sum(math.prod(tensor.shape) for each in read.graphs for tensor in each.tensors)
-    return 8 * elements + 16 * len(model) + ARENA_SLACK
+    size = 8 * elements + 16 * len(model) + ARENA_SLACK
+    return -(-size // ARENA_ALIGNMENT) * ARENA_ALIGNMENT
+
+
+def _arena_bytes(lines: Sequence[str]) -> int | None:
+    """What the runtime printed that its arena takes; None if it printed nothing of it."""
+    found = (re.search(r"Arena allocation total (\d+) bytes", line) for line in lines)
+    return next((int(match[1]) for match in found if match), None)
 
 
 @contextmanager
-def _reasons() -> Iterator[Any]:
-    """Gives a function that returns the first line written to the process's standard error since the start.
+def _written_to_stderr() -> Iterator[Callable[[], list[str]]]:
+    """Gives a function that returns the lines written to the process's standard error since the start.
 
-    The runtime's exceptions say only that something failed; its reason goes past Python to the file descriptor.
+    Why it refuses a model and what its arena takes the runtime tells past Python, through the file descriptor.
     """
     with tempfile.TemporaryFile() as caught:
         kept = os.dup(2)
         os.dup2(caught.fileno(), 2)
 
-        def reason() -> str:
+        def written() -> list[str]:
             size = os.fstat(caught.fileno()).st_size
-            lines = os.pread(caught.fileno(), size, 0).decode("utf-8", "replace").splitlines()
-            return next((line.strip() for line in lines if line.strip()), "")
+            return os.pread(caught.fileno(), size, 0).decode("utf-8", "replace").splitlines()
 
         try:
-            yield reason
+            yield written
         finally:
             os.dup2(kept, 2)
             os.close(kept)

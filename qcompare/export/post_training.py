@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from qcompare.core.finding import Finding, failure, remark, warning
-from qcompare.core.graph import Model, Tensor
 from qcompare.core.method import DYNAMIC, Method
 from qcompare.core.network import Network
 from qcompare.export import convert
@@ -13,6 +14,7 @@ from qcompare.tflite import schema
 from qcompare.tflite.artifact import Built
 from qcompare.tflite.converter import Converted
 from qcompare.tflite.roles import places_by_name
+from qcompare.tflite.weights import Constant, weights
 from qcompare.training.float_network import architecture_of
 
 LEAST_DYNAMIC = 1024
@@ -40,25 +42,23 @@ def _built(converted: Converted, method: Method) -> Built:
     return Built(
         content=converted.model,
         places=places_by_name(model, {}),
-        findings=(*faults, *(left_in_float(model) if method.name == DYNAMIC else ())),
+        findings=(*faults, *(left_in_float(weights(converted.model)) if method.name == DYNAMIC else ())),
     )
 
 
-def left_in_float(model: Model) -> tuple[Finding, ...]:
-    """What dynamic range did not quantize: the converter leaves constants of fewer than LEAST_DYNAMIC elements."""
-    weights = [tensor for graph in model.graphs for tensor in graph.tensors if _is_weight(tensor)]
-    in_float = [tensor for tensor in weights if tensor.dtype == np.float32]
+def left_in_float(found: Sequence[Constant]) -> tuple[Finding, ...]:
+    """What dynamic range did not quantize of these weights: the converter leaves those of fewer than LEAST_DYNAMIC
+    elements."""
+    in_float = [weight for weight in found if weight.in_float32]
     if not in_float:
         return ()
     rule = f"dynamic range leaves weights of fewer than {LEAST_DYNAMIC:,} elements in float, an LSTM's all or none"
-    if len(in_float) == len(weights):
+    if len(in_float) == len(found):
         return (warning("conversion", f"{rule}, and all are: figures of this model are those of quant=float32"),)
-    elements = sum(tensor.data.size for tensor in in_float if tensor.data is not None)
-    whole = sum(tensor.data.size for tensor in weights if tensor.data is not None)
-    share = f"{len(in_float)} of {len(weights)} here, {100 * elements / whole:.0f} % of their elements"
-    return (remark("conversion", f"{rule}: {share}"),)
-
-
-def _is_weight(tensor: Tensor) -> bool:
-    """Whether a tensor is a constant matrix of floats or int8."""
-    return tensor.data is not None and tensor.data.ndim > 1 and tensor.dtype in (np.float32, np.int8)
+    share = sum(weight.elements for weight in in_float) / sum(weight.elements for weight in found)
+    return (
+        remark(
+            "conversion",
+            f"{rule}: {len(in_float)} of {len(found)} here, {100 * share:.0f} % of their elements",
+        ),
+    )

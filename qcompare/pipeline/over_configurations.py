@@ -9,6 +9,7 @@ from typing import Any
 from filelock import FileLock
 
 from qcompare.analysis.errors import ERRORS
+from qcompare.analysis.methods import METHODS
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.core.files import replace_whole
 from qcompare.core.table import Table
@@ -16,13 +17,13 @@ from qcompare.pipeline.request import Request
 from qcompare.pipeline.results import LOCK, options_of
 from qcompare.report import csv
 
-TABLES: tuple[Table[Any, Any], ...] = (ERRORS, SUMMARY)
+TABLES: tuple[Table[Any, Any], ...] = (ERRORS, SUMMARY, METHODS)
 """What is put together as it stands in the folders of the configurations."""
 
 
 def write(requests: Sequence[Request]) -> list[Path]:
-    """Write errors.csv, summary.csv and configurations.csv over the requests into each folder of outputs that has
-    several of them, whose own files are written. The order of the requests and of their seeds changes no byte.
+    """Write TABLES and configurations.csv over the requests into each folder of outputs that has several of them, whose
+    own files are written. The order of the requests and of their seeds changes no byte.
     Returns the paths."""
     folders: dict[Path, list[Request]] = {}
     for request in sorted(requests, key=lambda request: request.configuration):

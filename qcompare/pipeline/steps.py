@@ -87,11 +87,13 @@ def whole_result(
     traces: dict[Side, Stage[Trace]],
     artifacts: dict[str, Stage[Artifact]],
     dataset: Stage[Dataset],
+    method: str,
 ) -> Stage[Result]:
     """All that a trial gave, put together."""
     inputs: dict[str, Any] = {
         "configuration": configuration,
         "seed": seed,
+        "method": method,
         "comparisons": pairs,
         "sides": tuple(traces),
         "traces": tuple(traces.values()),
@@ -102,9 +104,17 @@ def whole_result(
     return Stage(name="result", compute=result.assembled, inputs=inputs, codec=None)
 
 
-def fallen_result(configuration: str, seed: int, pairs: tuple[Comparison, ...], finding: Finding) -> Stage[Result]:
+def fallen_result(
+    configuration: str, seed: int, pairs: tuple[Comparison, ...], finding: Finding, method: str
+) -> Stage[Result]:
     """What stands for the result of a trial that did not end."""
-    inputs = {"configuration": configuration, "seed": seed, "comparisons": pairs, "finding": finding}
+    inputs: dict[str, Any] = {
+        "configuration": configuration,
+        "seed": seed,
+        "method": method,
+        "comparisons": pairs,
+        "finding": finding,
+    }
     return Stage(name="result", compute=result.fallen, inputs=inputs, codec=None)
 
 

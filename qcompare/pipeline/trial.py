@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trial:
-    """The stages of one trial, and what they are about. tables: by file."""
+    """The stages of one trial, and what they are about. method: how models are quantized. tables: by file."""
 
     configuration: str
     seed: int
+    method: str
     data: Stage[Dataset]
     comparisons: tuple[Comparison, ...]
     result: Stage[Result]
@@ -45,7 +46,7 @@ class Trial:
 
     def fallen(self, finding: Finding) -> Trial:
         """The trial as far as it can be told when it did not end: rows without figures, and why."""
-        result = steps.fallen_result(self.configuration, self.seed, self.comparisons, finding)
+        result = steps.fallen_result(self.configuration, self.seed, self.comparisons, finding, self.method)
         return replace(self, result=result, tables=_tables(result, kept=False))
 
 
@@ -61,10 +62,11 @@ def trial(config: Config, configuration: str, seed: int) -> Trial:
     pairs = comparisons(routes, list(engines))
     traces = {side: steps.trace(side.route, engines[side.engine], artifacts[side.route], data) for side in sides(pairs)}
 
-    result = steps.whole_result(configuration, seed, pairs, traces, artifacts, data)
+    result = steps.whole_result(configuration, seed, pairs, traces, artifacts, data, context.method.name)
     return Trial(
         configuration=configuration,
         seed=seed,
+        method=context.method.name,
         data=data,
         comparisons=pairs,
         result=result,

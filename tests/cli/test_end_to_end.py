@@ -74,18 +74,18 @@ def test_a_run_leaves_its_results_and_nothing_else(runs, name):
     stored = [path.suffix for path in (folder / "outputs" / ".store").rglob("*") if path.is_file()]
     assert set(stored) == {".zip", ".json", ".lock"}
     over = {path.name for path in (folder / "outputs").iterdir() if path.is_file()}
-    assert over == ({"errors.csv", "summary.csv", "configurations.csv"} if name == "multirun" else set())
+    assert over == ({"errors.csv", "summary.csv", "methods.csv", "configurations.csv"} if name == "multirun" else set())
     for results in (path for path in (folder / "outputs").iterdir() if path.is_dir() and path.name != ".store"):
         assert not list(results.rglob(".*"))
         files = {path.name for path in results.iterdir() if path.is_file()}
         assert files == {
             *("config.yaml", "provenance.json", "configurations.csv", "times.csv"),
-            *("errors.csv", "parameters.csv", "findings.csv", "summary.csv"),
+            *("errors.csv", "parameters.csv", "methods.csv", "findings.csv", "summary.csv"),
             *("ptq_seeds.png", "qat_seeds.png", "labels.png"),
         }
         for seed in results.glob("seed=*"):
             assert {path.name for path in seed.iterdir()} == {
-                *("trial.json", "errors.csv", "parameters.csv", "findings.csv"),
+                *("trial.json", "errors.csv", "parameters.csv", "methods.csv", "findings.csv"),
                 *("float_weights.npz", "qat_weights.npz", "float_outputs.npz"),
                 *(f"{route}{end}" for route in ("ptq", "qat") for end in (".tflite", "_outputs.npz")),
                 *(f"{route}_{plot}.png" for route in ("ptq", "qat") for plot in ("histograms", "scatter")),

@@ -34,6 +34,7 @@ TRACES = {
     "labels": Trace(engine=LABELS, values={OUTPUT: np.array([3, 1, 2], np.int32)}),
     "none": Trace(engine=MICRO, findings=(failure("micro", "crashed"),)),
     "empty": Trace(engine=MICRO),
+    "arena": Trace(engine=MICRO, arena_bytes=3312),
     "no samples": Trace(engine=MICRO, values={OUTPUT: np.zeros((0, 4), np.int8)}, grids={OUTPUT: PER_TENSOR}),
 }
 
@@ -51,7 +52,7 @@ def same_grid(a, b):
 def test_a_trace_comes_back_as_it_was(name):
     trace = TRACES[name]
     back = load(dump(trace))
-    assert (back.engine, back.findings) == (trace.engine, trace.findings)
+    assert (back.engine, back.findings, back.arena_bytes) == (trace.engine, trace.findings, trace.arena_bytes)
     assert list(back.values) == list(trace.values)
     assert all(same(back.values[tap], values) for tap, values in trace.values.items())
     assert set(back.grids) == set(trace.grids)

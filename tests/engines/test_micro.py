@@ -64,6 +64,20 @@ def test_several_inputs_go_where_they_belong():
     ).all()
 
 
+@pytest.mark.parametrize("slack", [0, 4, 8, 24, 4096])
+def test_the_arena_is_what_the_runtime_says_whatever_it_is_given(slack, monkeypatch):
+    """Printed: the sum of its head and its tail. The ends of an arena of any size would be aligned at its cost."""
+    graph = dense_tanh_mul()
+    content, inputs = write(model_of(graph)), random_inputs(graph, 2, 0)
+    taken = micro.run(content, inputs).arena_bytes
+    assert taken is not None
+    # Activations in turn, in the head; a structure of each tensor and operator, in the tail.
+    assert 24 * len(graph.tensors) < taken < 16 << 10
+    monkeypatch.setattr(micro, "ARENA_SLACK", micro.ARENA_SLACK + slack)
+    assert micro.run(content, inputs).arena_bytes == taken
+    assert micro.run(content, inputs, keep=(3,)).arena_bytes is None
+
+
 def test_a_missing_package_is_one_line(monkeypatch):
     graph = dense_tanh_mul()
     monkeypatch.setitem(sys.modules, "tflite_micro.python.tflite_micro", None)

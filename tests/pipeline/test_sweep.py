@@ -143,7 +143,7 @@ def test_the_number_of_workers_changes_no_byte(tmp_path, computing, monkeypatch)
         run(what)
         written.append(contents(what.folder))
     assert written[0] == written[1]
-    assert set(written[0]) == {"errors.csv", "parameters.csv", "findings.csv", "summary.csv", "configurations.csv"}
+    assert set(written[0]) == {table.file for table in TABLES} | {"summary.csv", "configurations.csv"}
 
 
 def test_a_trial_that_dies_is_recorded_and_the_other_seeds_complete(tmp_path, computing):
@@ -214,6 +214,9 @@ def test_requests_share_one_pool_and_each_has_its_files(tmp_path, computing):
         assert str(what.folder / "errors.csv") in said
 
 
+OVER_ALL = {"errors.csv", "summary.csv", "methods.csv", "configurations.csv"}
+
+
 def over_all(folder):
     return {path.name: path.read_bytes() for path in folder.glob("*.csv")}
 
@@ -225,7 +228,7 @@ def units(folder, *widths, seed="0..1"):
 def test_several_configurations_have_files_over_all_of_them(tmp_path, computing):
     both = units(tmp_path, 4, 8)
     said = run(*both)[1]
-    assert set(over_all(tmp_path)) == {"errors.csv", "summary.csv", "configurations.csv"}
+    assert set(over_all(tmp_path)) == OVER_ALL
     for name in over_all(tmp_path):
         assert f"{tmp_path / name}\n" in said
         frames = [pd.read_csv(what.folder / name) for what in both]
@@ -269,7 +272,7 @@ def test_each_folder_of_outputs_has_the_files_over_its_own(tmp_path, computing):
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
     run(*units(tmp_path / "one", 4, 8), *units(tmp_path / "other", 4))
-    assert len(over_all(tmp_path / "one")) == 3
+    assert set(over_all(tmp_path / "one")) == OVER_ALL
     assert over_all(tmp_path / "other") == {}
 
 
