@@ -233,7 +233,10 @@ def test_several_configurations_have_files_over_all_of_them(tmp_path, computing)
         assert f"{tmp_path / name}\n" in said
         frames = [pd.read_csv(what.folder / name) for what in both]
         together = pd.read_csv(tmp_path / name)
-        assert together["configuration"].unique().tolist() == sorted(what.configuration for what in both)
+        # The stubs give no model, of which methods.csv has rows.
+        named = sorted(what.configuration for what, frame in zip(both, frames, strict=True) if len(frame))
+        assert len(named) == (0 if name == "methods.csv" else 2)
+        assert together["configuration"].unique().tolist() == named
         assert len(together) == sum(map(len, frames))
         for what, frame in zip(both, frames, strict=True):
             own = together[together["configuration"] == what.configuration].reset_index(drop=True)
@@ -343,6 +346,7 @@ def test_configuration_and_provenance(tmp_path, computing):
         "name": "lstm",
         "units": [32],
         "head": [],
+        "use_bias": True,
         "return_sequences": False,
         "lowering": "fused",
     }
