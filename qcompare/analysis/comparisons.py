@@ -16,11 +16,14 @@ def comparisons(ways: Sequence[Way], engines: Collection[EngineId]) -> tuple[Com
     engines: those that this machine has. A runtime that it lacks has no emulation to meet.
     """
     plain = [Side(way.name, way.twin) for way in ways if not way.converted and way.twin is not None]
+    untrained = [way.name for way in ways if way.converted and way.twin is None]
     trained = [Side(way.name, way.twin) for way in ways if way.converted and way.twin is not None]
     pairs = [Comparison(a=TRUTH, b=side, question="is it right?") for side in plain]
     for way in ways:
         if way.converted:
             pairs += _of_route(way, plain, trained, engines)
+            if way.name in untrained[1:]:
+                pairs += _beside(untrained[0], way.name, engines)
     return tuple(pairs)
 
 
@@ -49,6 +52,13 @@ def _of_route(
     for side in () if twin else trained:
         yield from (Comparison(a=side, b=b, question="how far is a model that was not trained so?") for b in measured)
     yield from (Comparison(a=TRUTH, b=b, question="is it right?") for b in (*twin, *measured, dequantized))
+
+
+def _beside(first: str, other: str, engines: Collection[EngineId]) -> Iterator[Comparison]:
+    """A further model of the float network against the first, in each runtime."""
+    for engine in engines:
+        if engine.measured:
+            yield Comparison(a=Side(first, engine), b=Side(other, engine), question="what does another model change?")
 
 
 def sides(pairs: Collection[Comparison]) -> tuple[Side, ...]:

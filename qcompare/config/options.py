@@ -100,6 +100,10 @@ def path(name: str, value: Any) -> Path:
         ) from error
 
 
+def steps_or_none(name: str, value: Any) -> int | None:
+    return None if value is None else whole(1, 1000)(name, value)
+
+
 def path_or_none(name: str, value: Any) -> Path | None:
     return None if value is None else path(name, value)
 
@@ -255,6 +259,7 @@ class Int16x8Quant:
     full_integer: bool = option(flag, FULL_INTEGER_TEXT)
 
 
+SHORTEST_TEXT = "sequences are cut to their first steps, a random number from this one on; null: all are whole"
 SPLIT_SEED = whole(0, seeds.LARGEST_SEED)
 TEST_SAMPLES_TEXT = "samples held back for the test"
 CALIBRATION_TEXT = "training samples that ranges are calibrated on"
@@ -266,9 +271,15 @@ class DigitsData:
     """1,797 images of scikit-learn: 8 rows of 8 (digits) or 64 permuted pixels (digit_pixels)."""
 
     name: str = option(one_of("digits", "digit_pixels"), "")
+    shortest: int | None = option(steps_or_none, SHORTEST_TEXT)
     test_samples: int = option(whole(1, 1700), TEST_SAMPLES_TEXT)
     calibration_samples: int = option(whole(1, 10**6), CALIBRATION_TEXT)
     split_seed: int = option(SPLIT_SEED, SPLIT_SEED_TEXT)
+
+    @property
+    def steps(self) -> int:
+        """Of a whole image."""
+        return 8 if self.name == "digits" else 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,6 +290,7 @@ class SequenceSumData:
     samples: int = option(whole(10, 10**7), "sequences in all")
     steps: int = option(whole(1, 1000), "time steps")
     features: int = option(whole(1, 4096), "features of a step")
+    shortest: int | None = option(steps_or_none, SHORTEST_TEXT)
     test_samples: int = option(whole(1, 10**7), TEST_SAMPLES_TEXT)
     calibration_samples: int = option(whole(1, 10**6), CALIBRATION_TEXT)
     split_seed: int = option(SPLIT_SEED, SPLIT_SEED_TEXT)
@@ -493,6 +505,10 @@ def _check_together(config: Config) -> None:
         raise OptionError(
             "model.return_sequences=true: a loop keeps its last output only; it needs model.lowering=unrolled"
             + (" or fused" if config.model.name == "lstm" else "")
+        )
+    if isinstance(config.data, DigitsData | SequenceSumData) and (config.data.shortest or 0) > config.data.steps:
+        raise OptionError(
+            f"data.shortest={config.data.shortest}: must be at most {config.data.steps}, the steps of a whole sequence"
         )
     if isinstance(config.data, SequenceSumData) and config.data.test_samples >= config.data.samples:
         raise OptionError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -101,18 +101,28 @@ class Graph:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
-    """All graphs of a model in file order: the first runs, the others are what its control flow operators run."""
+    """All graphs of a model in file order: the first runs, the others are what its control flow operators run.
+
+    signature: name -> tensor index of the outputs of the first, as its signature names them; empty without one. Its
+        order is not that of the graph's outputs.
+    """
 
     graphs: tuple[Graph, ...]
+    signature: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def main(self) -> Graph:
         """The graph that runs."""
         return self.graphs[0]
 
+    @property
+    def outputs(self) -> Mapping[str, int]:
+        """Name -> tensor index of the outputs of the graph that runs: the signature's names, else the tensors' own."""
+        return self.signature or {self.main.tensors[index].name: index for index in self.main.outputs}
+
     def with_main(self, main: Graph) -> Model:
         """The model with another graph in place of the one that runs."""
-        return Model(graphs=(main, *self.graphs[1:]))
+        return replace(self, graphs=(main, *self.graphs[1:]))
 
 
 def model_of(*graphs: Graph) -> Model:

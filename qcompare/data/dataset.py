@@ -103,11 +103,18 @@ def load(files: Files) -> Dataset:
     return Dataset(**values)
 
 
-def held_back_inputs(dataset: Dataset) -> np.ndarray:
-    """x of the test set, float32 [samples, steps, features]."""
-    return dataset.x_test
-
-
 def calibration_samples(dataset: Dataset) -> np.ndarray:
     """The samples that ranges are calibrated on, float32 [samples, steps, features]."""
     return dataset.calibration
+
+
+def calibration_sequences(dataset: Dataset) -> list[np.ndarray]:
+    """As `calibration_samples`, each float32 [steps, features] without the zeros in front."""
+    return own_steps(dataset.calibration, dataset.lengths_calibration)
+
+
+def own_steps(x: np.ndarray, lengths: np.ndarray | None) -> list[np.ndarray]:
+    """What is left of [samples, steps, features] without the zeros in front. lengths: None where there are none."""
+    if lengths is None:
+        return list(x)
+    return [sequence[len(sequence) - steps :] for sequence, steps in zip(x, lengths, strict=True)]

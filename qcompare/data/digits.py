@@ -5,25 +5,33 @@ from __future__ import annotations
 import numpy as np
 from sklearn.datasets import load_digits
 
+from qcompare.data import sequences
 from qcompare.data.dataset import Dataset, assemble, split
 
 CLASSES = 10
 PERMUTATION_SEED = 8
 
 
-def rows(*, test_samples: int, calibration_samples: int, split_seed: int) -> Dataset:
-    """Each image as 8 time steps, its rows, of 8 features in [0, 1]."""
-    images, labels = _images()
-    train, test = split(images, labels, test_samples, split_seed)
-    return assemble(train, test, CLASSES, calibration_samples, split_seed)
+def rows(*, shortest: int | None = None, test_samples: int, calibration_samples: int, split_seed: int) -> Dataset:
+    """Each image as 8 time steps, its rows, of 8 features in [0, 1]; cut to its first rows if `shortest` is given."""
+    return _dataset(_images()[0], shortest, test_samples, calibration_samples, split_seed)
 
 
-def pixels(*, test_samples: int, calibration_samples: int, split_seed: int) -> Dataset:
-    """Each image as 64 time steps of one pixel, in one fixed random order: a test of memory."""
-    images, labels = _images()
+def pixels(*, shortest: int | None = None, test_samples: int, calibration_samples: int, split_seed: int) -> Dataset:
+    """Each image as 64 time steps of one pixel, in one fixed random order: a test of memory; cut as `rows` are."""
     order = np.random.default_rng(PERMUTATION_SEED).permutation(64)
-    train, test = split(images.reshape(-1, 64, 1)[:, order], labels, test_samples, split_seed)
-    return assemble(train, test, CLASSES, calibration_samples, split_seed)
+    x = _images()[0].reshape(-1, 64, 1)[:, order]
+    return _dataset(x, shortest, test_samples, calibration_samples, split_seed)
+
+
+def _dataset(
+    x: np.ndarray, shortest: int | None, test_samples: int, calibration_samples: int, split_seed: int
+) -> Dataset:
+    train, test = split(x, _images()[1], test_samples, split_seed)
+    own = sequences.cut(train[0], test[0], shortest, split_seed)
+    return assemble(
+        (own.train, train[1]), (own.test, test[1]), CLASSES, calibration_samples, split_seed, lengths=own.lengths
+    )
 
 
 def _images() -> tuple[np.ndarray, np.ndarray]:

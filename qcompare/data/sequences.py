@@ -55,6 +55,25 @@ def _in_front(sequences: Sequences, steps: int) -> np.ndarray:
     return x
 
 
+def cut(train: np.ndarray, test: np.ndarray, shortest: int | None, split_seed: int) -> Padded:
+    """Sequences [samples, steps, features] cut to their first steps, how many of each is drawn from `shortest` on.
+
+    None cuts nothing.
+    """
+    if shortest is None:
+        return Padded(train=train, test=test, lengths=None)
+    generator = np.random.default_rng([split_seed, 3])
+    return padded(
+        *(
+            [
+                x[:steps]
+                for x, steps in zip(part, generator.integers(shortest, part.shape[1] + 1, len(part)), strict=True)
+            ]
+            for part in (train, test)
+        )
+    )
+
+
 def of_objects(name: str, array: np.ndarray) -> list[np.ndarray]:
     """The sequences of an array of objects, each an array or lists of numbers [steps, features]. Raises
     SequencesError."""

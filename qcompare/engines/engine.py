@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-import numpy as np
-
 from qcompare.core.engine import EngineId
 from qcompare.core.finding import Finding
 from qcompare.core.tap import Tap
 from qcompare.core.trace import Trace
+from qcompare.engines.sequences import Inputs
 from qcompare.tflite.artifact import Artifact
 
 
@@ -30,11 +29,11 @@ class Engine(Protocol):
     def refuses(self, artifact: Artifact) -> Finding | None:
         """Why it does not compute an artifact, before it is asked to."""
 
-    def run(self, artifact: Artifact, x: np.ndarray, taps: Collection[Tap]) -> Trace:
-        """The values at the taps that it has, for x float32 [samples, steps, features]."""
+    def run(self, artifact: Artifact, x: Inputs, taps: Collection[Tap]) -> Trace:
+        """The values at the taps that it has; x as the artifact reads it (`engines/inputs.py`)."""
 
 
-def answer(engine: Engine, artifact: Artifact, x: np.ndarray, taps: Collection[Tap]) -> Trace:
+def answer(engine: Engine, artifact: Artifact, x: Inputs, taps: Collection[Tap]) -> Trace:
     """What an engine computes of an artifact, or why it refuses to.
 
     Where the artifact tells itself why it has no model, no engine repeats it.

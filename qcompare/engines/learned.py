@@ -15,6 +15,7 @@ from qcompare.core.grid import Grid
 from qcompare.core.tap import Tap
 from qcompare.core.trace import Trace
 from qcompare.engines.manual import computed
+from qcompare.engines.sequences import Inputs
 from qcompare.tflite.artifact import Artifact
 from qcompare.training.integers import integer_weight
 
@@ -39,7 +40,7 @@ class LearnedEngine:
             return failure(str(self.id), "the route has no model")
         return None if artifact.converted.learned else failure(str(self.id), "the route has learned no grids")
 
-    def run(self, artifact: Artifact, x: np.ndarray, taps: Collection[Tap]) -> Trace:
+    def run(self, artifact: Artifact, x: Inputs, taps: Collection[Tap]) -> Trace:
         """The output's integers [samples, outputs] on its learned grid, or why an operator is not covered."""
         if artifact.converted is None:
             return Trace(engine=self.id)

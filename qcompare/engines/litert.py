@@ -72,7 +72,7 @@ def run_sequences(model: bytes, sequences: Sequence[np.ndarray], kernels: str) -
     Raises ValueError or RuntimeError as the runtime does, such as for a model of a fixed length.
     """
     interpreter = _interpreter(model, kernels)
-    names = schema.outputs_by_name(model)
+    names = schema.read(model).outputs
     (given,) = (int(detail["index"]) for detail in interpreter.get_input_details())
     results = []
     for sequence in sequences:

@@ -15,6 +15,7 @@ from qcompare.core.trace import Trace
 from qcompare.engines.converted import all_integer, inputs_of, output_trace
 from qcompare.engines.micro import MicroUnavailableError
 from qcompare.engines.runtimes import RUNTIMES
+from qcompare.engines.sequences import Inputs, integers, stacked
 from qcompare.tflite.artifact import Artifact
 
 
@@ -34,7 +35,7 @@ class MeasuredEngine:
         """Only what has no model is refused; what a runtime does not take it says when it runs."""
         return None if artifact.converted else failure(str(self.id), "the route has no model")
 
-    def run(self, artifact: Artifact, x: np.ndarray, taps: Collection[Tap]) -> Trace:
+    def run(self, artifact: Artifact, x: Inputs, taps: Collection[Tap]) -> Trace:
         """The output's integers [samples, outputs]; why TensorFlow Lite Micro refuses the model.
 
         Raises what LiteRT raises for a model that it does not run.
@@ -44,9 +45,13 @@ class MeasuredEngine:
             return Trace(engine=self.id)
         graph = built.model.main
         try:
-            found = RUNTIMES[self.id.look].run(built.content, inputs_of(graph, x))
+            runtime = RUNTIMES[self.id.look]
+            if isinstance(x, np.ndarray):
+                found = runtime.run(built.content, inputs_of(graph, x))
+                return replace(output_trace(self.id, graph, found.result), arena_bytes=found.arena_bytes)
+            result = stacked(runtime.run_sequences(built.content, integers(graph, x)))
         except MicroUnavailableError as error:
             # It runs models that are all in integers; that it has no kernels of others is no fault of theirs.
             severity = failure if all_integer(graph) else remark
             return Trace(engine=self.id, findings=(severity(str(self.id), f"no kernel: {error}"),))
-        return replace(output_trace(self.id, graph, found.result), arena_bytes=found.arena_bytes)
+        return output_trace(self.id, graph, result)

@@ -122,18 +122,17 @@ def _run(interpreter: Any, graph: Graph, inputs: Mapping[int, np.ndarray], keep:
 
 
 def _run_steps(interpreter: Any, model: bytes, sequences: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
-    graph = schema.read(model).main
-    names = schema.outputs_by_name(model)
+    read = schema.read(model)
     shape = tuple(int(size) for size in interpreter.get_input_details(0)["shape"])
     results = []
     for sequence in sequences:
         interpreter.reset()
-        collected: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        collected: dict[str, list[np.ndarray]] = {name: [] for name in read.outputs}
         for step in sequence:
             interpreter.set_input(step.reshape(shape), 0)
             interpreter.invoke()
-            for name, index in names.items():
-                collected[name].append(np.array(interpreter.get_output(graph.outputs.index(index))))
+            for name, index in read.outputs.items():
+                collected[name].append(np.array(interpreter.get_output(read.main.outputs.index(index))))
         results.append(
             {
                 name: np.stack(values).reshape(len(sequence), *sample_shape(values[0].shape))

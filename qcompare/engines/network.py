@@ -12,6 +12,7 @@ from qcompare.core.engine import EngineId
 from qcompare.core.finding import Finding, failure
 from qcompare.core.tap import OUTPUT, Tap
 from qcompare.core.trace import Trace
+from qcompare.engines.sequences import Inputs
 from qcompare.tflite.artifact import Artifact
 
 
@@ -30,8 +31,8 @@ class NetworkEngine:
         """Only what has no twin is refused."""
         return failure(str(self.id), "the route has no network to evaluate") if artifact.network is None else None
 
-    def run(self, artifact: Artifact, x: np.ndarray, taps: Collection[Tap]) -> Trace:
+    def run(self, artifact: Artifact, x: Inputs, taps: Collection[Tap]) -> Trace:
         """The outputs, float32 [samples, outputs], for x float32 [samples, steps, features]."""
         if artifact.network is None or OUTPUT not in taps:
             return Trace(engine=self.id)
-        return Trace(engine=self.id, values={OUTPUT: artifact.network.evaluate(artifact.network, x)})
+        return Trace(engine=self.id, values={OUTPUT: artifact.network.evaluate(artifact.network, np.asarray(x))})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, final
 
@@ -45,6 +45,10 @@ class Runtime(Protocol):
         Raises MicroUnavailableError, ValueError or RuntimeError for a model that the runtime does not run.
         """
 
+    def run_sequences(self, model: bytes, sequences: Sequence[np.ndarray]) -> Sequence[Mapping[str, np.ndarray]]:
+        """Sequences [steps, features] of any lengths, in the input's dtype, through one interpreter of a model that
+        leaves its length free: every output of each by its name, as the last step leaves it. Raises as `run` does."""
+
     def unwritten(
         self,
         model: bytes,
@@ -74,6 +78,9 @@ class LiteRT:
     def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> TensorValues:
         return litert.run(model, inputs, self.kernels, keep=keep)
 
+    def run_sequences(self, model: bytes, sequences: Sequence[np.ndarray]) -> Sequence[Mapping[str, np.ndarray]]:
+        return litert.run_sequences(model, sequences, self.kernels)
+
     def unwritten(
         self,
         model: bytes,
@@ -102,6 +109,10 @@ class Micro:
 
     def run(self, model: bytes, inputs: Mapping[int, np.ndarray], *, keep: Collection[int] = ()) -> TensorValues:
         return micro.run(model, inputs, keep=keep)
+
+    def run_sequences(self, model: bytes, sequences: Sequence[np.ndarray]) -> Sequence[Mapping[str, np.ndarray]]:
+        stepped = micro.run_steps(model, sequences)
+        return [{name: steps[-1] for name, steps in outputs.items()} for outputs in stepped]
 
     def unwritten(
         self,

@@ -1,29 +1,27 @@
-"""Sequences of different lengths by hand, on a model that leaves its length free."""
+"""Sequences of different lengths, and models that leave their length free."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from qcompare.manual import executor
-from qcompare.tflite import schema
-from qcompare.tflite.free_length import settled
+from qcompare.core.graph import Graph
+from qcompare.engines.converted import inputs_of
+
+Inputs = np.ndarray | Sequence[np.ndarray]
+"""float32 [samples, steps, features]; for a model that leaves its length free, as many sequences [steps, features]."""
+
+Outputs = Mapping[str, np.ndarray]
+"""Every output of a model for one sequence, by its name, [*sample_shape(its shape)]."""
 
 
-def by_hand(model: bytes, sequences: Sequence[np.ndarray], arithmetic: str) -> list[dict[str, np.ndarray]]:
-    """As `litert.run_sequences` gives it, computed by the manual engine: those of one length together.
+def integers(graph: Graph, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Sequences, each float32 [steps, features], as the model's input holds them."""
+    (given,) = graph.inputs
+    return [inputs_of(graph, sequence[np.newaxis])[given][0] for sequence in sequences]
 
-    Raises LengthError, and ValueError and NotCoveredError as `executor.run` does.
-    """
-    read = schema.read(model)
-    (given,) = read.main.inputs
-    names = {name: read.main.tensors[index].name for name, index in schema.outputs_by_name(model).items()}
-    results: list[dict[str, np.ndarray]] = [{} for _ in sequences]
-    for steps in sorted({len(sequence) for sequence in sequences}):
-        chosen = [index for index, sequence in enumerate(sequences) if len(sequence) == steps]
-        x = np.stack([sequences[index] for index in chosen])
-        found = executor.run(settled(read, steps), {given: x}, arithmetic, keep=list(names.values()))
-        for position, index in enumerate(chosen):
-            results[index] = {name: found.tensors[tensor][position] for name, tensor in names.items()}
-    return results
+
+def stacked(results: Sequence[Outputs]) -> np.ndarray:
+    """The one output of a model of one, [sequences, ...]."""
+    return np.stack([output for (output,) in (result.values() for result in results)])

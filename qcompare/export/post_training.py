@@ -10,6 +10,7 @@ from qcompare.core.finding import Finding, failure, remark, warning
 from qcompare.core.method import DYNAMIC, Method
 from qcompare.core.network import Network
 from qcompare.export import convert
+from qcompare.export import free_length as any_length
 from qcompare.tflite import schema
 from qcompare.tflite.artifact import Built
 from qcompare.tflite.converter import Converted
@@ -29,6 +30,12 @@ def operators(network: Network, calibration: np.ndarray, method: Method) -> Buil
 def fused(network: Network, calibration: np.ndarray, method: Method) -> Built:
     """As `operators`; the recurrent layers are Keras's, which the converter turns into one operator each."""
     return _built(convert.ptq_fused(architecture_of(network), dict(network.weights), calibration, method), method)
+
+
+def free_length(network: Network, calibration: Sequence[np.ndarray], method: Method) -> Built:
+    """As `fused`, for sequences of any length. calibration: each float32 [steps, features]."""
+    architecture = architecture_of(network)
+    return _built(any_length.free_length(architecture, dict(network.weights), calibration, method), method)
 
 
 def loop(network: Network, calibration: np.ndarray, method: Method) -> Built:

@@ -24,6 +24,7 @@ from qcompare.data import dataset as datasets
 from qcompare.data.dataset import Dataset
 from qcompare.data.understood import findings as data_findings
 from qcompare.engines.engine import Engine, answer
+from qcompare.engines.inputs import held_back
 from qcompare.engines.labels import labels
 from qcompare.report import csv
 from qcompare.routes.stages import training
@@ -64,7 +65,8 @@ def float_network(config: Config, dataset: Stage[Dataset], seed: int) -> Stage[N
 
 def trace(route: str, engine: Engine, artifact: Stage[Artifact], dataset: Stage[Dataset]) -> Stage[Trace]:
     """What an engine computes of the test set."""
-    x = Stage(name="test inputs", compute=datasets.held_back_inputs, inputs={"dataset": dataset}, codec=None)
+    inputs = {"artifact": artifact, "dataset": dataset}
+    x = Stage(name="test inputs", compute=held_back, inputs=inputs, codec=None)
 
     def fallen(text: str) -> Trace:
         return Trace(engine=engine.id, findings=(failure(str(engine.id), text),))

@@ -104,7 +104,13 @@ def to_model(unpacked: schema.ModelT) -> Model:
     try:
         if not unpacked.subgraphs:
             raise ValueError("no subgraph")
-        return Model(graphs=tuple(_graph(unpacked, subgraph) for subgraph in unpacked.subgraphs))
+        model = Model(
+            graphs=tuple(_graph(unpacked, subgraph) for subgraph in unpacked.subgraphs), signature=_signature(unpacked)
+        )
+        for name, index in model.signature.items():
+            if index not in range(len(model.main.tensors)):
+                raise ValueError(f"output {name}: tensor {index} does not exist")
+        return model
     except (IndexError, TypeError, ValueError, AttributeError, KeyError) as error:
         raise NotAModelError(f"a damaged TFLite model: {error}") from error
 
@@ -124,6 +130,13 @@ def _graph(model: schema.ModelT, subgraph: schema.SubGraphT) -> Graph:
     )
     _check_indices(graph)
     return graph
+
+
+def _signature(model: schema.ModelT) -> dict[str, int]:
+    """The outputs of the first signature of the graph that runs."""
+    of_main = [each for each in _listed(model.signatureDefs) if each.subgraphIndex == 0]
+    outputs = _listed(of_main[0].outputs) if of_main else ()
+    return {output.name.decode("utf-8", "replace"): int(output.tensorIndex) for output in outputs}
 
 
 def _check_indices(graph: Graph) -> None:
@@ -215,19 +228,6 @@ def _options(stored: Any) -> dict[str, Any]:
         enumeration = ENUMERATED_OPTIONS.get(name)
         options[name] = enumeration.get(value, value) if enumeration and isinstance(value, int) else value
     return options
-
-
-def outputs_by_name(model: bytes) -> dict[str, int]:
-    """Name -> tensor index of each output, as the model's first signature names them, else the tensors themselves.
-
-    A signature's order is not that of the graph's outputs. Raises NotAModelError.
-    """
-    unpacked = unpack(model)
-    for signature in _listed(unpacked.signatureDefs):
-        if signature.subgraphIndex == 0:
-            return {output.name.decode(): int(output.tensorIndex) for output in _listed(signature.outputs)}
-    graph = to_model(unpacked).main
-    return {graph.tensors[index].name: index for index in graph.outputs}
 
 
 def write(model: Model) -> bytes:

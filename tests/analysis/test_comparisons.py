@@ -69,6 +69,14 @@ def test_a_trained_network_is_held_against_the_models_of_other_routes():
     assert added == {("trained", "qat", "bare", "micro"), ("trained", "qat", "bare", "interpreter:xnnpack")}
 
 
+def test_further_models_of_the_float_network_are_held_against_the_first() -> None:
+    other, third = Way("other"), Way("third")
+    names = ["micro", "interpreter:xnnpack", "manual:micro"]
+    found = pairs([PLAIN, BARE, other, third, TRAINED], names)
+    across = {pair for pair in found if pair[0] in ("bare", "other", "third") and pair[0] != pair[2]}
+    assert across == {("bare", name, route, name) for name in names[:2] for route in ("other", "third")}
+
+
 def test_each_pair_stands_once_and_each_side_is_computed_once():
     found = comparisons([PLAIN, BARE, TRAINED], [engine.id for engine in ENGINES])
     assert len({(pair.a, pair.b) for pair in found}) == len(found)

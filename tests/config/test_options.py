@@ -106,6 +106,8 @@ def test_activations(model, activation):
         ({"model": None}, "model=None: must be dense, simple_rnn, lstm or lmu"),
         ({"quant__name": "int4"}, "quant=int4: must be float32, float16, dynamic, int8 or int16x8"),
         ({"data__name": "cifar"}, "data=cifar: must be digits, digit_pixels, mnist, ucr, sequence_sum or file"),
+        ({"data__shortest": 9}, "data.shortest=9: must be at most 8, the steps of a whole sequence"),
+        ({"data__shortest": 0}, "data.shortest=0: must be a whole number from 1 to 1000"),
         ({"data__test_samples": 0}, "data.test_samples=0: must be a whole number from 1 to 1700"),
         ({"data__test_samples": 1701}, "data.test_samples=1701: must be a whole number from 1 to 1700"),
         ({"data__split_seed": -1}, "data.split_seed=-1: must be a whole number from 0 to 2147483647"),

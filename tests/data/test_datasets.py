@@ -17,8 +17,30 @@ NAMES = ["digits", "digit_pixels", "sequence_sum"]
 every_dataset = pytest.mark.parametrize(("make", "options"), DATASETS, ids=NAMES)
 
 
+CUT = [(digits.rows, DIGITS | {"shortest": 2}), (sequence_sum.sequences, SUMS | {"shortest": 3})]
+
+
 def equal(one, other):
     return all(np.array_equal(getattr(one, item.name), getattr(other, item.name)) for item in fields(Dataset))
+
+
+@pytest.mark.parametrize(("make", "options"), CUT)
+def test_sequences_are_cut_to_their_first_steps(make, options):
+    whole, dataset = make(**options | {"shortest": None}), make(**options)
+    assert equal(dataset, make(**options))
+    for part in ("train", "test"):
+        x, lengths = getattr(dataset, f"x_{part}"), getattr(dataset, f"lengths_{part}")
+        assert set(lengths.tolist()) == set(range(options["shortest"], dataset.steps + 1))
+        for own, steps, all_steps in zip(x, lengths, getattr(whole, f"x_{part}"), strict=True):
+            assert np.array_equal(own[-steps:], all_steps[:steps])
+            assert not own[:-steps].any()
+    assert whole.lengths_train is None
+    assert len(dataset.lengths_calibration) == len(dataset.calibration)
+
+
+def test_the_sum_is_of_what_is_left():
+    dataset = sequence_sum.sequences(**SUMS | {"shortest": 3})
+    np.testing.assert_allclose(dataset.y_test, dataset.x_test.sum(axis=1) / np.sqrt(6), rtol=1e-6)
 
 
 def counts(samples):

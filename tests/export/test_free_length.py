@@ -16,8 +16,8 @@ from qcompare.core import lstm
 from qcompare.core.graph import Model
 from qcompare.core.method import DYNAMIC, FLOAT16, FLOAT32, Method
 from qcompare.engines import litert, micro
-from qcompare.engines.converted import inputs_of
-from qcompare.engines.sequences import by_hand
+from qcompare.engines.manual import by_hand
+from qcompare.engines.sequences import integers
 from qcompare.export import convert as export
 from qcompare.export.free_length import EVERY_STEP, OUTPUT, apart, free_length
 from qcompare.models.float_ops import FloatOps, Unrounded
@@ -69,8 +69,7 @@ def model(method: str) -> bytes:
 
 def fed(content: bytes, given: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Sequences as the model's input holds them."""
-    graph = schema.read(content).main
-    return [inputs_of(graph, sequence[np.newaxis])[graph.inputs[0]][0] for sequence in given]
+    return integers(schema.read(content).main, given)
 
 
 RAGGED = [*LENGTHS, 10, 10, 1, 50, 3, 7]
@@ -80,7 +79,7 @@ RAGGED = [*LENGTHS, 10, 10, 1, 50, 3, 7]
 def test_every_integer_is_understood_at_every_length(kernels: str) -> None:
     given = fed(model("int8"), sequences(RAGGED))
     found = litert.run_sequences(model("int8"), given, kernels)
-    by_us = by_hand(model("int8"), given, kernels)
+    by_us = by_hand(schema.read(model("int8")), given, kernels)
     for steps, measured, computed in zip(RAGGED, found, by_us, strict=True):
         assert {name: value.shape for name, value in measured.items()} == {
             OUTPUT: (OUTPUTS,),
@@ -105,7 +104,7 @@ def test_neighbours_of_other_lengths_change_nothing(method: str, kernels: str) -
 def test_micro_is_fed_step_by_step() -> None:
     given = fed(model("int8"), sequences([3, 10, 10, 1]))
     for sequence, found in zip(given, micro.run_steps(model("int8"), given), strict=True):
-        so_far = by_hand(model("int8"), [sequence[: step + 1] for step in range(len(sequence))], "micro")
+        so_far = by_hand(schema.read(model("int8")), [sequence[: step + 1] for step in range(len(sequence))], "micro")
         np.testing.assert_array_equal(found[OUTPUT], [each[OUTPUT] for each in so_far])
         np.testing.assert_array_equal(found[EVERY_STEP][:, 0], so_far[-1][EVERY_STEP])
 
@@ -114,7 +113,7 @@ def test_micro_is_fed_step_by_step() -> None:
 def reals(content: bytes, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Outputs by name as real numbers."""
     tensors = schema.read(content).main.tensors
-    grids = {name: tensors[index].integers for name, index in schema.outputs_by_name(content).items()}
+    grids = {name: tensors[index].integers for name, index in schema.read(content).outputs.items()}
     return {
         name: value if (grid := grids[name]) is None else grid.dequantize(value, value.ndim)
         for name, value in outputs.items()
@@ -208,16 +207,16 @@ def test_exits_of_every_layer_are_told_apart() -> None:
     function = traced(lambda value: network(value, training=False), (None, FEATURES))
     given = sequences([3, 10, 10, 50])
     content = convert_traced(function, apart(given), INTEGER_ENDS, module).model
-    integers = fed(content, given)
+    fed_with = fed(content, given)
     for kernels in litert.KERNEL_SETS:
-        found = litert.run_sequences(content, integers, kernels)
+        found = litert.run_sequences(content, fed_with, kernels)
         assert [{name: value.shape for name, value in each.items()} for each in found] == [
             {"z_early": (2,), "a_late": (3,)}
         ] * len(given)
-        for measured, computed in zip(found, by_hand(content, integers, kernels), strict=True):
+        for measured, computed in zip(found, by_hand(schema.read(content), fed_with, kernels), strict=True):
             for name, value in measured.items():
                 np.testing.assert_array_equal(value, computed[name])
-    for sequence, outputs in zip(given, litert.run_sequences(content, integers, "xnnpack"), strict=True):
+    for sequence, outputs in zip(given, litert.run_sequences(content, fed_with, "xnnpack"), strict=True):
         values = reals(content, outputs)
         for name, expected in network(sequence[np.newaxis]).items():
             np.testing.assert_allclose(values[name], expected[0], atol=0.1)
