@@ -22,11 +22,12 @@ def row(
     b: str = "interpreter:reference",
     route: str = "qat",
     tap: Tap = OUTPUT,
+    beside: str | None = None,
     **figures: Any,
 ) -> ErrorsRow:
-    """b against a on a route, in a seed; without figures where none are given."""
+    """b against a on a route, in a seed; without figures where none are given. beside: the route of a, if another."""
     first, second = EngineId.parse(a), EngineId.parse(b)
-    sides = Side("" if first == LABELS else route, first), Side(route, second)
+    sides = Side("" if first == LABELS else beside or route, first), Side(route, second)
     return ErrorsRow(key=RowKey.of(CONFIGURATION, seed, *sides, tap), figures=Figures(**figures))
 
 

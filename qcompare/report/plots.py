@@ -206,7 +206,7 @@ def over_seeds(errors: pd.DataFrame, summary: pd.DataFrame, *, title: str) -> Pa
     rows = _rows(errors, summary, labels=False)
     if not any(row.found for row in rows):
         return _without_figures(title)
-    axis = _row_axis(rows, [f"{row.a} vs {row.b}" for row in rows])
+    axis = _row_axis(rows, [f"{row.beside} {row.a} vs {row.b}".strip() for row in rows])
     left = MARGIN + room_left(axis)
     page_width = max(WIDTH, left + 3 * 1.3 + 2 * GAP + MARGIN)
     width = (page_width - left - MARGIN - 2 * GAP) / 3
@@ -292,11 +292,13 @@ ROW = 0.2
 class Row:
     """A pair over the seeds.
 
+    beside: the route of a runtime a, where it is another one than that of b; else "".
     seeds: of all rows of the frame. offsets: how far each dot stands from the middle of the row, [n].
     values: metric -> [n], NaN where undefined; the SQNR of an output without noise is infinite.
     medians: metric -> of how many seeds, and the median. found: how many seeds have figures.
     """
 
+    beside: str
     a: EngineId
     b: EngineId
     seeds: int
@@ -315,23 +317,24 @@ def _rows(errors: pd.DataFrame, summary: pd.DataFrame, *, labels: bool) -> list[
     """A row for each pair of outputs, in the order of the frame."""
     seeds = sorted(set(errors["seed"]))
     offsets = dict(zip(seeds, np.linspace(-0.27, 0.27, len(seeds)) if len(seeds) > 1 else [0.0], strict=True))
-    medians: dict[Pair, dict[str, tuple[int, float]]] = {}
+    medians: dict[tuple[str, EngineId, EngineId], dict[str, tuple[int, float]]] = {}
     for pair, of_pair in _by_pair(summary):
         of_metric = zip(of_pair["metric"], of_pair["n"], of_pair["median"], strict=True)
         medians[pair] = {metric: (int(n), float(median)) for metric, n, median in of_metric if n}
     rows = []
-    for (a, b), of_pair in _by_pair(errors):
+    for (beside, a, b), of_pair in _by_pair(errors):
         if (a == LABELS) is labels:
             values = {metric: _floats(of_pair[metric]) for metric in METRICS}
             exact = (_floats(of_pair["max_abs_error"]) == 0) & np.isnan(values["sqnr_db"])
             rows.append(
                 Row(
+                    beside=beside,
                     a=a,
                     b=b,
                     seeds=len(seeds),
                     offsets=np.array([offsets[seed] for seed in of_pair["seed"]]),
                     values=values | {"sqnr_db": np.where(exact, np.inf, values["sqnr_db"])},
-                    medians=medians.get((a, b), {}),
+                    medians=medians.get((beside, a, b), {}),
                     found=int((_floats(of_pair["n"]) > 0).sum()),
                 )
             )
@@ -344,11 +347,14 @@ def compared_routes(errors: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(errors.loc[~np.array(against_labels, bool), ROUTE]))
 
 
-def _by_pair(frame: pd.DataFrame) -> Iterator[tuple[Pair, pd.DataFrame]]:
-    """The rows of each pair of outputs, in the order of the frame."""
+def _by_pair(frame: pd.DataFrame) -> Iterator[tuple[tuple[str, EngineId, EngineId], pd.DataFrame]]:
+    """The rows of each pair of outputs, in the order of the frame, by what tells a from b."""
     outputs = frame[frame["tap"] == OUTPUT.role]
-    for (a, b), rows in outputs.groupby(["engine_a", "engine_b"], sort=False):
-        yield (EngineId.parse(str(a)), EngineId.parse(str(b))), rows
+    for (route_a, route_b, *engines), rows in outputs.groupby(
+        ["route_a", "route_b", "engine_a", "engine_b"], sort=False, dropna=False
+    ):
+        a, b = (EngineId.parse(str(name)) for name in engines)
+        yield (str(route_a) if a.measured and route_a != route_b else "", a, b), rows
 
 
 def _floats(column: pd.Series) -> np.ndarray:

@@ -86,7 +86,7 @@ def summary_table(summary: Rows, *, narrow: bool = False) -> Table:
     for heading in ("seeds", "unequal", "max LSB", "SQNR dB"):
         table.add_column(heading, justify="right", no_wrap=True)
     previous = None
-    for (route, a, b), metrics in _pairs(summary, against_labels=False):
+    for (route, beside, a, b), metrics in _pairs(summary, against_labels=False):
         if previous not in (None, route):
             table.add_section()
         n = max(found["n"] for found in metrics.values())
@@ -94,7 +94,11 @@ def summary_table(summary: Rows, *, narrow: bool = False) -> Table:
         some = f" ({sqnr['n']:g})" if 0 < sqnr["n"] < n else ""
         table.add_row(
             "" if route == previous else route,
-            *(["\n".join([*EngineId.parse(a).within(PAIR), *EngineId.parse(b).within(PAIR)])] if narrow else [a, b]),
+            *(
+                ["\n".join([*beside, *EngineId.parse(a).within(PAIR), *EngineId.parse(b).within(PAIR)])]
+                if narrow
+                else [" ".join([*beside, a]), b]
+            ),
             f"{n:g}",
             _percent(metrics["mismatch_rate"]["mean"]),
             _number(metrics["max_lsb"]["max"], ".0f"),
@@ -120,7 +124,7 @@ def labels_table(summary: Rows, *, narrow: bool = False) -> Table:
     for heading in ("seeds", "mean", "std", "min", "max"):
         table.add_column(heading, justify="right", no_wrap=True)
     previous = None
-    for (route, _, engine), metrics in pairs:
+    for (route, _, _, engine), metrics in pairs:
         if previous not in (None, route):
             table.add_section()
         found = metrics[metric]
@@ -139,13 +143,19 @@ def _table(title: str) -> Table:
     return Table(title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
 
 
-def _pairs(summary: Rows, *, against_labels: bool) -> list[tuple[tuple[str, str, str], Metrics]]:
-    """(route of b, a, b) and its statistics by metric, for the model's output, routes side by side."""
-    found: dict[tuple[str, str, str], dict[str, Mapping[str, float]]] = {}
+Named = tuple[str, tuple[str, ...], str, str]
+"""The route of b; that of a where a is a runtime on another one; a and b."""
+
+
+def _pairs(summary: Rows, *, against_labels: bool) -> list[tuple[Named, Metrics]]:
+    """Each pair and its statistics by metric, for the model's output, routes side by side."""
+    found: dict[Named, dict[str, Mapping[str, float]]] = {}
     for row in summary:
-        truth = EngineId.parse(row["engine_a"]).family is Family.LABELS
+        engine = EngineId.parse(row["engine_a"])
+        truth = engine.family is Family.LABELS
         if row["tap"] == OUTPUT.role and truth == against_labels:
-            pair = (row["route_b"], row["engine_a"], row["engine_b"])
+            beside = (row["route_a"],) if engine.measured and row["route_a"] != row["route_b"] else ()
+            pair = (row["route_b"], beside, row["engine_a"], row["engine_b"])
             numbers = {name: float(row[name] or "nan") for name in ("n", "mean", "std", "min", "max")}
             found.setdefault(pair, {})[row["metric"]] = numbers
     return sorted(found.items(), key=lambda item: item[0][0])

@@ -180,6 +180,18 @@ def test_pairs_of_one_kind_stand_between_lines():
         assert np.concatenate(borders)[:, 0, 1].tolist() == [1.5, 2.5]
 
 
+def test_a_runtime_on_another_route_is_told_apart():
+    pair = ("interpreter:reference", "interpreter:reference")
+    rows = [differing(0, *pair, beside="ptq"), differing(0, *pair, beside="other")]
+    rows += [differing(0, "qat", pair[1], beside="other")]
+    rate, *_ = panels_of(drawn(rows))
+    assert [rate.y.ticks[at] for at in sorted(rate.y.ticks)] == [
+        "ptq interpreter:reference vs interpreter:reference",
+        "other interpreter:reference vs interpreter:reference",
+        "qat vs interpreter:reference",
+    ]
+
+
 def test_routes_are_drawn_that_compare_more_than_the_labels():
     rows = [
         row(0, "labels", "float", "float"),

@@ -44,6 +44,18 @@ def test_the_summary_shows_means_over_the_seeds():
     assert not any("labels" in line or "99" in line for line in lines)
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_runtime_on_another_route_is_told_apart(width):
+    pair = ("micro", "micro")
+    rows = [
+        row(0, *pair, route="other", beside="ptq", **FIGURES),
+        row(0, "qat", "micro", "other", beside="q", **FIGURES),
+    ]
+    lines = shown(summary_table(summary_of(rows), narrow=width == 60), width).split()
+    assert lines.count("ptq") == 1
+    assert lines.count("q") == 0
+
+
 @pytest.mark.parametrize(
     ("rate", "text"), [(0.0, "0 %"), (1e-6, "<0.01 %"), (0.0001, "0.01 %"), (1.0, "100.00 %"), (None, "-")]
 )
