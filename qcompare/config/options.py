@@ -199,7 +199,7 @@ OPTIMIZATIONS = one_of("DEFAULT", "OPTIMIZE_FOR_SIZE", "OPTIMIZE_FOR_LATENCY")
 OPTIMIZATIONS_TEXT = "TensorFlow's flag, as it is set; all do the same today"
 PER_CHANNEL_TEXT = "int8 weights of dense layers have a scale for each output, else one in all"
 TOOL_TEXT = "what quantizes after training: TensorFlow's converter, or litert-quantizer"
-FULL_INTEGER_TEXT = "an operator without an integer kernel is an error of the converter, else it stays in float"
+FULL_INTEGER_TEXT = "an operator without an integer kernel is an error, else it stays in float"
 TOOL = one_of("converter", "litert_quantizer")
 
 
@@ -259,7 +259,7 @@ class Int16x8Quant:
     full_integer: bool = option(flag, FULL_INTEGER_TEXT)
 
 
-SHORTEST_TEXT = "sequences are cut to their first steps, a random number from this one on; null: all are whole"
+SHORTEST_TEXT = "sequences are cut to a random number of first steps, at least so many; null: none"
 SPLIT_SEED = whole(0, seeds.LARGEST_SEED)
 TEST_SAMPLES_TEXT = "samples held back for the test"
 CALIBRATION_TEXT = "training samples that ranges are calibrated on"

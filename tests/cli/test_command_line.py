@@ -51,7 +51,7 @@ def refusal(capfd, arguments):
     ("arguments", "says"),
     [
         (["model=gru"], "model=gru: must be dense, lmu, lstm or simple_rnn"),
-        (["quant=int9"], "quant=int9: must be int16x8 or int8"),
+        (["quant=int9"], "quant=int9: must be dynamic, float16, float32, int16x8 or int8"),
         (["data=cifar"], "data=cifar: must be digit_pixels, digits, file, mnist, sequence_sum or ucr"),
         (
             ["experiment=mine"],
