@@ -54,7 +54,7 @@ def left(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        costs = path.name == "times.csv" or ("/.store/" in f"/{name}" and path.suffix == ".json")
+        costs = path.name in ("times.csv", "latency.csv") or ("/.store/" in f"/{name}" and path.suffix == ".json")
         if path.is_file():
             found[name] = "" if costs else hashlib.sha256(path.read_bytes()).hexdigest()
     return found

@@ -20,7 +20,7 @@ LSTM = ("model=lstm", *TINY, *FILE, "seed=0..1")
 
 ARGUMENTS = {
     "multirun": ("-m", "model=dense,simple_rnn", "seed=0,1", *TINY, "data.test_samples=20"),
-    "lstm": (*LSTM, "workers=2"),
+    "lstm": (*LSTM, "workers=2", "latency=true"),
     "unrolled": ("model=lstm", "model.lowering=unrolled", *TINY, *FILE, "seed=0"),
     "loop": ("model=lstm", "model.lowering=loop", "quant.simulate=exact", *TINY, *FILE, "seed=0"),
     "16 bits": ("model=simple_rnn", "model.return_sequences=true", "quant=int16x8", *TINY, *FILE, "seed=0"),

@@ -424,6 +424,7 @@ class Config:
     workers: int = option(worker_count, "trials at a time; auto: one for each core")
     outputs: Path = option(path, "the folder that results go to")
     fresh: bool = option(flag, "compute everything anew, whatever is stored")
+    latency: bool = option(flag, "measure too how long the interpreter takes a sample, at the end")
     verbose: bool = option(flag, "show the libraries' logs (-v)")
 
     def deciding(self) -> dict[str, Any]:
@@ -440,7 +441,7 @@ PATHS = ("outputs", "data.file", "data.path")
 UNDERSTOOD = "understood"
 """What config.yaml tells besides the options: what was understood of the data. It decides nothing."""
 
-HOW_MUCH = ("seed", "workers", "outputs", "fresh", "verbose")
+HOW_MUCH = ("seed", "workers", "outputs", "fresh", "latency", "verbose")
 """Options that say how much is computed and where, not what."""
 
 

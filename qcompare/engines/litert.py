@@ -35,7 +35,7 @@ def run(
     Raises ValueError or RuntimeError with the runtime's own message for a model it does not run.
     """
     graph = schema.read(model).main
-    interpreter = _interpreter(model, kernels, keeps_all=not set(keep).issubset(graph.outputs))
+    interpreter = interpreter_of(model, kernels, keeps_all=not set(keep).issubset(graph.outputs))
     interpreter.allocate_tensors()
     output = int(interpreter.get_output_details()[0]["index"])
     details = {int(detail["index"]): detail for detail in interpreter.get_input_details()}
@@ -71,7 +71,7 @@ def run_sequences(model: bytes, sequences: Sequence[np.ndarray], kernels: str) -
     and the variables are reset. Returns every output of each by its name in the signature, [*sample_shape(its shape)].
     Raises ValueError or RuntimeError as the runtime does, such as for a model of a fixed length.
     """
-    interpreter = _interpreter(model, kernels)
+    interpreter = interpreter_of(model, kernels)
     names = schema.read(model).outputs
     (given,) = (int(detail["index"]) for detail in interpreter.get_input_details())
     results = []
@@ -87,7 +87,7 @@ def run_sequences(model: bytes, sequences: Sequence[np.ndarray], kernels: str) -
     return results
 
 
-def _interpreter(model: bytes, kernels: str, *, keeps_all: bool = False) -> Interpreter:
+def interpreter_of(model: bytes, kernels: str, *, keeps_all: bool = False) -> Interpreter:
     return Interpreter(
         model_content=model,
         experimental_op_resolver_type=KERNEL_SETS[kernels],

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from qcompare.analysis.errors import ERRORS
+from qcompare.analysis.latency import LATENCY, Timed
 from qcompare.analysis.methods import METHODS
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.core.files import replace_whole
 from qcompare.core.table import Table
 from qcompare.pipeline.request import Request
-from qcompare.pipeline.results import LOCK, options_of
+from qcompare.pipeline.results import LOCK, csv_of, options_of
 from qcompare.report import csv
 
 TABLES: tuple[Table[Any, Any], ...] = (ERRORS, SUMMARY, METHODS)
 """What is put together as it stands in the folders of the configurations."""
 
 
-def write(requests: Sequence[Request]) -> list[Path]:
+def write(requests: Sequence[Request], timed: Mapping[Request, Sequence[Timed]]) -> list[Path]:
     """Write TABLES and configurations.csv over the requests into each folder of outputs that has several of them, whose
     own files are written. The order of the requests and of their seeds changes no byte.
-    Returns the paths."""
+    timed: what was measured of each request; with it latency.csv over all. Returns the paths."""
     folders: dict[Path, list[Request]] = {}
     for request in sorted(requests, key=lambda request: request.configuration):
         folders.setdefault(request.config.outputs, []).append(request)
-    return [path for folder, own in folders.items() if len(own) > 1 for path in _written(folder, own)]
+    return [path for folder, own in folders.items() if len(own) > 1 for path in _written(folder, own, timed)]
 
 
-def _written(folder: Path, requests: Sequence[Request]) -> list[Path]:
+def _written(folder: Path, requests: Sequence[Request], timed: Mapping[Request, Sequence[Timed]]) -> list[Path]:
     files = {table.file: _together(table, [request.folder for request in requests]) for table in TABLES}
     files["configurations.csv"] = configurations(requests)
+    if together := [each for request in requests for each in timed.get(request, ())]:
+        files[LATENCY.file] = csv_of(LATENCY, together)
     with FileLock(requests[0].store / LOCK):
         for name, content in files.items():
             replace_whole(folder / name, content)

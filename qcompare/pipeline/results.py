@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from filelock import FileLock
 
 from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.findings import FINDINGS
+from qcompare.analysis.latency import LATENCY, Timed
 from qcompare.analysis.listed import TABLES
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.config.options import UNDERSTOOD
@@ -34,6 +35,8 @@ from qcompare.pipeline.request import Request
 from qcompare.pipeline.store import Store
 from qcompare.pipeline.trial import Trial
 from qcompare.report import csv
+
+Source = TypeVar("Source")
 
 RECORD = "trial.json"
 """In the folder of a seed: the key of each of its stages."""
@@ -107,10 +110,15 @@ class Written:
 
 
 def write(
-    request: Request, trials: list[Trial], fallen: Mapping[int, Finding], store: Store, data: Understood
+    request: Request,
+    trials: list[Trial],
+    fallen: Mapping[int, Finding],
+    store: Store,
+    data: Understood,
+    timed: Sequence[Timed] = (),
 ) -> Written:
     """Write the files over the request's seeds. fallen: the seeds whose trials did not end, and why. data: what its
-    data were understood as."""
+    data were understood as. timed: what was measured; without it latency.csv is left as it is."""
     ended = [trial.fallen(fallen[trial.seed]) if trial.seed in fallen else trial for trial in trials]
     for trial in ended:
         if trial.seed not in fallen:
@@ -123,14 +131,16 @@ def write(
     plots = store.files(steps.seeds_plots(request.configuration, errors, summary))
     files |= plots
     files["configurations.csv"] = configurations(request)
-    files["times.csv"] = times(ended, store)
+    files[TIMES.file] = csv_of(TIMES, (ended, store))
     told = plain(request.config) | {UNDERSTOOD: plain(data)}
     files["config.yaml"] = yaml.safe_dump(told, sort_keys=False).encode()
     files["provenance.json"] = (json.dumps(provenance(trials, store), indent=1, sort_keys=True) + "\n").encode()
+    if timed:
+        files[LATENCY.file] = csv_of(LATENCY, timed)
     with FileLock(store.root / LOCK):
         for name, content in files.items():
             replace_whole(request.folder / name, content)
-    shown = [*(table.file for table in TABLES), SUMMARY.file, *plots]
+    shown = [*(table.file for table in TABLES), SUMMARY.file, *([LATENCY.file] if timed else []), *plots]
     return Written(
         summary=csv.texts(files[SUMMARY.file]),
         findings=csv.texts(files[FINDINGS.file]),
@@ -174,12 +184,13 @@ class TimesRow:
     peak_bytes: int | None
 
 
-def times(trials: list[Trial], store: Store) -> bytes:
-    """times.csv: a row for each stored stage of each trial."""
-    return csv.lines(TIMES.dtypes, map(values_of, TIMES.rows((trials, store))))
+def csv_of(table: Table[Source, Any], source: Source) -> bytes:
+    """The CSV file of a table's rows, without a frame."""
+    return csv.lines(table.dtypes, map(values_of, table.rows(source)))
 
 
 def _times_rows(source: tuple[list[Trial], Store]) -> Iterator[TimesRow]:
+    """A row for each stored stage of each trial."""
     trials, store = source
     for trial in trials:
         for stage in stored(trial.ends):

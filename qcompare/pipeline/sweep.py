@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from filelock import FileLock
 from rich.console import Console
 
+from qcompare.analysis.latency import Timed, typical
 from qcompare.config.options import OptionError
-from qcompare.core.finding import Finding
+from qcompare.core.child import ChildCrashedError, ChildFailedError
+from qcompare.core.finding import Finding, Severity
 from qcompare.core.stage import left
 from qcompare.data.error import DataFileError
 from qcompare.data.understood import Understood, findings, understood
-from qcompare.pipeline import over_configurations, workers
+from qcompare.pipeline import latency, over_configurations, workers
 from qcompare.pipeline.plan import asked, plan
 from qcompare.pipeline.progress import Count, bar, lines
 from qcompare.pipeline.request import Request
@@ -50,17 +52,23 @@ def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -
         count = Count(tasks)
         doing.append(count)
         fallen = compute(requests, list(tasks), count, console) if tasks else {}
-        status = 0
+        doing.append("measuring how long the interpreter takes")
+        timed, status = measured(requests, trials, fallen, console) if tables else ({}, 0)
         for request in requests:
             doing.append(f"writing the files of {request.configuration}")
             own = {task.seed: finding for task, finding in fallen.items() if task.request is request}
             store = Store(root=request.store)
-            written = write(request, trials[request.configuration], own, store, data[request.configuration])
+            known = data[request.configuration]
+            written = write(request, trials[request.configuration], own, store, known, timed.get(request, ()))
             reused = len(request.config.seed) - sum(task.request is request for task in tasks)
             if tables:
                 show(request, written, reused, store, console)
             status = max(status, int(written.failed))
-        for path in over_configurations.write(requests):
+        over = over_configurations.write(requests, timed)
+        if timed:
+            everything = [each for own in timed.values() for each in own]
+            console.print(terminal.latency_table(typical(everything)))
+        for path in over:
             terminal.path(console, path)
     return status
 
@@ -107,6 +115,22 @@ def compute(requests: Sequence[Request], tasks: list[Task], count: Count, consol
     most = max(request.config.workers for request in requests)
     with bar(console, count) as advance:
         return workers.run(tasks, most, advance)
+
+
+def measured(
+    requests: Sequence[Request], trials: dict[str, list[Trial]], fallen: dict[Task, Finding], console: Console
+) -> tuple[dict[Request, list[Timed]], int]:
+    """What requests ask to be measured, and the exit status: 1 when it could not be, which is told."""
+    ended = {
+        request: [trial for trial in trials[request.configuration] if Task(request, trial.seed) not in fallen]
+        for request in requests
+        if request.config.latency
+    }
+    try:
+        return latency.measured(ended), 0
+    except (ChildCrashedError, ChildFailedError) as error:
+        terminal.finding(console, Severity.FAILURE.value, "latency", f"not measured: {error}")
+        return {}, 1
 
 
 def show(request: Request, written: Written, reused: int, store: Store, console: Console) -> None:

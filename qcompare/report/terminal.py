@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -12,6 +13,9 @@ from rich.table import Table
 
 from qcompare.core.engine import EngineId, Family
 from qcompare.core.tap import OUTPUT
+
+if TYPE_CHECKING:
+    from qcompare.analysis.latency import Typical
 
 Rows = Sequence[Mapping[str, str]]
 """The rows of a CSV file as text, by column."""
@@ -132,6 +136,23 @@ def labels_table(summary: Rows, *, narrow: bool = False) -> Table:
         named = "\n".join(EngineId.parse(engine).within(ENGINE)) if narrow else engine
         table.add_row("" if route == previous else route, named, f"{found['n']:g}", *shown)
         previous = route
+    return table
+
+
+def latency_table(models: Sequence[Typical]) -> Table:
+    """How long the interpreter takes a sample, one line a model, a column an engine."""
+    table = _table("Microseconds a sample, one thread: medians")
+    table.add_column("configuration", overflow="fold")
+    table.add_column("route", overflow="fold")
+    engines = list(dict.fromkeys(engine for model in models for engine in model.microseconds))
+    for engine in engines:
+        table.add_column("\n".join(engine.within(ENGINE)), justify="right", no_wrap=True)
+    previous = None
+    for model in models:
+        named = "" if model.configuration == previous else model.configuration
+        shown = [_number(model.microseconds.get(engine, math.nan), ".1f") for engine in engines]
+        table.add_row(named, model.route, *shown)
+        previous = model.configuration
     return table
 
 

@@ -82,6 +82,7 @@ def test_a_run_leaves_its_results_and_nothing_else(runs, name):
             *("config.yaml", "provenance.json", "configurations.csv", "times.csv"),
             *("errors.csv", "parameters.csv", "methods.csv", "findings.csv", "summary.csv"),
             *("ptq_seeds.png", "qat_seeds.png", "labels.png"),
+            *(["latency.csv"] if "latency=true" in ARGUMENTS[name] else []),
         }
         for seed in results.glob("seed=*"):
             assert {path.name for path in seed.iterdir()} == {
@@ -333,6 +334,23 @@ def test_times_stand_by_themselves(runs, trained):
     assert set(times.loc[times["seed"] == 0, "stage"]) == set(stages)
 
 
+def test_every_model_is_timed_under_every_kernel_set_of_litert(runs):
+    """Whatever the times are: of the models of all seeds, none of them by TensorFlow Lite Micro."""
+    latency = pd.read_csv(runs.results("lstm") / "latency.csv")
+    found = list(latency[["seed", "route", "engine"]].itertuples(index=False, name=None))
+    measured = [(route, f"interpreter:{kernels}") for route in ("ptq", "qat") for kernels in KERNELS]
+    assert sorted(found) == sorted((seed, *each) for seed in (0, 1) for each in measured)
+    assert (latency["quartile1_us"] > 0).all()
+    assert (latency["quartile1_us"] <= latency["median_us"]).all()
+    assert (latency["median_us"] <= latency["quartile3_us"]).all()
+    out = runs["lstm"].out
+    assert "Microseconds a sample, one thread: medians" in out
+    assert (
+        "outputs/" + (runs.results("lstm") / "latency.csv").relative_to(runs["lstm"].folder / "outputs").as_posix()
+        in out
+    )
+
+
 @pytest.fixture(scope="session")
 def killed(runs):
     """The run `lstm` in another folder, with one worker, killed after its first seed: what it left, and the same
@@ -344,10 +362,10 @@ def killed(runs):
         def after_the_first_seed():
             return (results / "seed=0" / "trial.json").exists()
 
-        stopped(*LSTM, "workers=1", folder=folder, when=after_the_first_seed, by=signal.SIGKILL)
+        stopped(*LSTM, "workers=1", "latency=true", folder=folder, when=after_the_first_seed, by=signal.SIGKILL)
         left = sorted(path.relative_to(results).as_posix() for path in results.rglob("*"))
         stamp = (results / "seed=0").stat().st_ino
-        done = stopped(*LSTM, "workers=1", folder=folder, when=lambda: False, by=signal.SIGKILL)
+        done = stopped(*LSTM, "workers=1", "latency=true", folder=folder, when=lambda: False, by=signal.SIGKILL)
         note = {"left": left, "kept": (results / "seed=0").stat().st_ino == stamp}
         return Run(folder, done.status, json.dumps([note, done.out]), done.err)
 
@@ -377,8 +395,9 @@ def test_afterwards_all_files_are_those_of_an_undisturbed_run(runs, killed):
     one, other = files(runs["lstm"].folder / "outputs"), files(killed[1].folder / "outputs")
     assert set(one) == set(other)
     for name, path in one.items():
-        # What computing took, and how many workers there were.
-        if path.name not in ("times.csv", "config.yaml") and not (".store" in name and path.suffix == ".json"):
+        # What computing and the models took, and how many workers there were.
+        taken = path.name in ("times.csv", "latency.csv") or (".store" in name and path.suffix == ".json")
+        if not taken and path.name != "config.yaml":
             assert path.read_bytes() == other[name].read_bytes(), name
 
 
@@ -458,8 +477,8 @@ def test_report_makes_tables_and_plots_anew_without_tensorflow(runs, tmp_path):
     folder = tmp_path / "outputs" / name
     whole = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     for path in folder.glob("*.csv"):
-        # By which report tells what data the run was made with.
-        if path.name != "configurations.csv":
+        # By which report tells what data the run was made with, and what it does not measure anew.
+        if path.name not in ("configurations.csv", "latency.csv"):
             path.unlink()
     for path in folder.rglob("*.png"):
         path.unlink()

@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import pytest
 
+from qcompare.analysis.latency import LATENCY
 from qcompare.analysis.listed import TABLES
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.audit.rows import COLUMNS
@@ -22,7 +23,7 @@ SECTIONS = dict(re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", (ROOT / "docs" / "re
 LINE = re.compile(r"^\| `(?P<name>[^`|]+)` \| (?P<unit>[^|]*)\| (?P<meaning>[^|]+) \|$", re.MULTILINE)
 UNITS = {
     *("", "LSB", "real unit", "real unit an LSB", "float32 steps", "dB", "that of the figure"),
-    *("elements", "samples", "seeds", "epochs", "time steps", "s", "bytes"),
+    *("elements", "samples", "seeds", "epochs", "time steps", "s", "us", "bytes"),
 }
 
 
@@ -50,7 +51,7 @@ def options() -> set[str]:
 WITH_KEY = {table.file: [*KEY] for table in TABLES if "engine_a" in table.dtypes}
 
 
-@pytest.mark.parametrize("table", [*TABLES, TIMES], ids=lambda table: table.file)
+@pytest.mark.parametrize("table", [*TABLES, TIMES, LATENCY], ids=lambda table: table.file)
 def test_every_column_of_a_table_is_defined(table) -> None:
     assert WITH_KEY.get(table.file, []) + documented(table.file) == list(table.dtypes)
 

@@ -13,9 +13,11 @@ import tf_keras
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from qcompare.core import lstm
+from qcompare.core.engine import EngineId
 from qcompare.core.graph import Model
 from qcompare.core.method import DYNAMIC, FLOAT16, FLOAT32, Method
 from qcompare.engines import litert, micro
+from qcompare.engines.latency import Subject, measure
 from qcompare.engines.manual import by_hand
 from qcompare.engines.sequences import integers
 from qcompare.export import convert as export
@@ -99,6 +101,20 @@ def test_neighbours_of_other_lengths_change_nothing(method: str, kernels: str) -
         (alone,) = litert.run_sequences(model(method), [sequence], kernels)
         for name in (OUTPUT, EVERY_STEP):
             np.testing.assert_array_equal(alone[name], found[name])
+
+
+def test_it_is_timed_on_sequences_of_every_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = []
+    run = Interpreter.invoke
+
+    def invoke(interpreter: Interpreter) -> None:
+        lengths.append(interpreter.get_input_details()[0]["shape"][1])
+        run(interpreter)
+
+    monkeypatch.setattr(Interpreter, "invoke", invoke)
+    subject = Subject(content=model("int8"), engine=EngineId.parse("interpreter:xnnpack"), x=sequences(LENGTHS))
+    assert measure([subject], rounds=3).shape == (1, 3)
+    assert list(dict.fromkeys(lengths)) == list(LENGTHS)
 
 
 def test_micro_is_fed_step_by_step() -> None:

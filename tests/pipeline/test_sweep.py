@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,11 +21,13 @@ from rich.console import Console
 
 from qcompare.analysis.errors import ERRORS, ErrorsRow
 from qcompare.analysis.figures import Figures
+from qcompare.analysis.latency import Timed
 from qcompare.analysis.listed import TABLES
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.config.options import OptionError
 from qcompare.core.archive import packed
-from qcompare.core.child import Child
+from qcompare.core.child import Child, ChildCrashedError
+from qcompare.core.engine import interpreter
 from qcompare.core.files import replace_whole
 from qcompare.core.key import RowKey
 from qcompare.pipeline import results, sweep, workers
@@ -47,7 +50,7 @@ def stored(what, seed, notify):
     figures = Figures(n=10, mismatches=seed, mismatch_rate=seed / 10, max_lsb=seed, non_finite=0)
     store = Store(root=what.store)
     for table in TABLES:
-        rows = []
+        rows: list[Any] = []
         if table is ERRORS:
             for pair in own.comparisons:
                 key = RowKey.of(what.configuration, seed, pair.a, pair.b, pair.taps[0])
@@ -233,10 +236,7 @@ def test_several_configurations_have_files_over_all_of_them(tmp_path, computing)
         assert f"{tmp_path / name}\n" in said
         frames = [pd.read_csv(what.folder / name) for what in both]
         together = pd.read_csv(tmp_path / name)
-        # The stubs give no model, of which methods.csv has rows.
-        named = sorted(what.configuration for what, frame in zip(both, frames, strict=True) if len(frame))
-        assert len(named) == (0 if name == "methods.csv" else 2)
-        assert together["configuration"].unique().tolist() == named
+        assert together["configuration"].unique().tolist() == sorted(what.configuration for what in both)
         assert len(together) == sum(map(len, frames))
         for what, frame in zip(both, frames, strict=True):
             own = together[together["configuration"] == what.configuration].reset_index(drop=True)
@@ -259,6 +259,70 @@ def test_options_that_only_some_configurations_have_are_columns_of_all(tmp_path,
     found = pd.read_csv(tmp_path / "configurations.csv", keep_default_na=False, dtype=str).set_index("model.name")
     assert found.loc["lmu", "model.order"] == "16"
     assert found.loc["lstm", "model.order"] == ""
+
+
+def test_what_was_measured_stands_in_files_of_its_own(tmp_path, computing, monkeypatch):
+    """Of the requests that ask for it, all together; and a later command that does not ask leaves them."""
+    both = units(tmp_path, 8, 4)
+    asked_for = [replace(what, config=replace(what.config, latency=True)) for what in both]
+    told = []
+
+    def measured(ended):
+        told.append({what.configuration: [each.seed for each in trials] for what, trials in ended.items()})
+        return {
+            what: [
+                Timed(
+                    configuration=each.configuration,
+                    seed=each.seed,
+                    route="ptq",
+                    engine=interpreter("xnnpack"),
+                    seconds=np.array([1e-6]),
+                )
+                for each in trials
+            ]
+            for what, trials in ended.items()
+        }
+
+    monkeypatch.setattr(sweep.latency, "measured", measured)
+    status, said = run(*asked_for)
+    assert status == 0
+    assert told == [{what.configuration: [0, 1] for what in both}]
+    assert "Microseconds a sample" in said
+    paths = [what.folder / "latency.csv" for what in both]
+    assert all(str(path) in said for path in (*paths, tmp_path / "latency.csv"))
+    together = pd.read_csv(tmp_path / "latency.csv")
+    assert together["configuration"].tolist() == sorted(2 * [what.configuration for what in both])
+    assert together["median_us"].tolist() == pytest.approx([1, 1, 1, 1])
+    kept = [path.read_bytes() for path in paths]
+    run(*both)
+    assert told[1] == {}
+    assert [path.read_bytes() for path in paths] == kept
+
+
+def test_what_cannot_be_measured_is_told(tmp_path, computing, monkeypatch):
+    def crashed(ended):
+        raise ChildCrashedError("killed by signal 11 (SIGSEGV)")
+
+    monkeypatch.setattr(sweep.latency, "measured", crashed)
+    what = asked(tmp_path, "seed=0", "latency=true")
+    status, said = run(what)
+    assert status == 1
+    assert "failure: latency: not measured: killed by signal 11 (SIGSEGV)" in said
+    assert (what.folder / "errors.csv").exists()
+    assert not (what.folder / "latency.csv").exists()
+
+
+def test_trials_that_fell_are_not_measured(tmp_path, computing, monkeypatch):
+    computing(dying)
+    told = []
+
+    def measured(ended):
+        told.extend(ended.values())
+        return {}
+
+    monkeypatch.setattr(sweep.latency, "measured", measured)
+    run(asked(tmp_path, "seed=0..3", "latency=true"))
+    assert [each.seed for each in told[0]] == [0, 3]
 
 
 def test_one_configuration_has_its_own_files_only(tmp_path, computing):
