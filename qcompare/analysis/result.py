@@ -40,6 +40,7 @@ def assembled(
     labels: Trace,
     artifacts: tuple[Artifact, ...],
     findings: tuple[Finding, ...] = (),
+    more: tuple[Finding, ...] = (),
     method: str = "",
 ) -> Result:
     """A result of the traces of these sides, in their order, of the labels, integers for a classification, and of what
@@ -53,7 +54,7 @@ def assembled(
         comparisons=comparisons,
         artifacts={artifact.route: artifact for artifact in artifacts},
         traces=dict(zip(sides, traces, strict=True)) | own,
-        findings=findings,
+        findings=(*findings, *more),
         method=method,
     )
 

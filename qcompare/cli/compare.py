@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -22,7 +22,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qcompare.cli import flags
 from qcompare.config.compose import conf_directory, configuration_name, reason
-from qcompare.config.options import Config, FilesData, OptionError, content, read
+from qcompare.config.options import Config, FilesData, KerasFile, OptionError, content, read
+
+if TYPE_CHECKING:
+    from qcompare.core.ends import Ends
 
 OUTCOMES: list[int | OptionError] = []
 """Exit statuses of what was carried out, or why nothing was: Hydra hands on no result of a job."""
@@ -136,9 +139,21 @@ def checked(values: Mapping[str, Any]) -> Config:
     """The configuration of composed values; outputs can be written and data files used. Raises OptionError."""
     config = read(values)
     check_outputs(config.outputs)
+    ends = check_model(config.model) if isinstance(config.model, KerasFile) else None
     if isinstance(config.data, FilesData):
-        check_files(config.data)
+        check_files(config.data, ends)
     return config
+
+
+def check_model(model: KerasFile) -> Ends:
+    """What a user's model takes and gives. Raises OptionError for a file that cannot be used."""
+    from qcompare.models.keras_description import ends, of_file
+    from qcompare.models.keras_file import KerasFileError
+
+    try:
+        return ends(of_file(model.path, content(model)))
+    except KerasFileError as error:
+        raise OptionError(f"model.path={error}") from error
 
 
 def check_outputs(outputs: Path) -> None:
@@ -160,13 +175,13 @@ def make_folder(outputs: Path) -> None:
         raise OptionError(text) from error
 
 
-def check_files(data: FilesData) -> None:
-    """Raises OptionError for data files that cannot be used."""
+def check_files(data: FilesData, ends: Ends | None) -> None:
+    """Raises OptionError for data files that cannot be used. ends: of a user's model."""
     from qcompare.core.plain import plain
     from qcompare.data.error import DataFileError
     from qcompare.data.load import load_files
 
     try:
-        load_files(plain(data), plain(data.files), content(data))
+        load_files(plain(data), plain(data.files), content(data), ends)
     except DataFileError as error:
         raise OptionError(str(error)) from error

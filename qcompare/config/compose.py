@@ -16,7 +16,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from qcompare.config.options import GROUPS, PATHS, Config, OptionError, UcrData, alternatives, parse
+from qcompare.config.options import GROUPS, PATHS, Config, KerasFile, OptionError, UcrData, alternatives, parse
 from qcompare.core.digest import digest
 from qcompare.core.plain import plain
 
@@ -73,8 +73,10 @@ def configuration_name(config: Config) -> str:
     parts = [
         f"{key.removeprefix('model.')}={','.join(map(str, value)) if isinstance(value, list) else value}"
         for key, value in differs.items()
-        if key not in (*PATHS, "data_content")
+        if key not in (*PATHS, "data_content", "model_content")
     ]
+    if isinstance(config.model, KerasFile):
+        parts = [config.model.path.stem, *parts]
     text = re.sub(r"[^\w=.,+-]", "", "-".join(parts))[:NAME_LENGTH]
     return f"{name}-{text}-{digest(own)[:8]}"
 
@@ -82,7 +84,8 @@ def configuration_name(config: Config) -> str:
 def _defaults(overrides: Sequence[str]) -> dict[str, Any]:
     values = compose(overrides)
     # A path that has no default is no part of the name.
-    values["data"] = {name: "-" if value == "???" else value for name, value in values["data"].items()}
+    for group in ("data", "model"):
+        values[group] = {name: "-" if value == "???" else value for name, value in values[group].items()}
     return plain(parse(values))
 
 

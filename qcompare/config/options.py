@@ -195,6 +195,23 @@ class LMUModel:
     lowering: str = option(no_fused, f"{UNROLLED}; {LOOP}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class KerasFile:
+    """A trained model of yours."""
+
+    name: str = option(one_of("keras"), "")
+    path: Path = option(path, "the .keras or .h5 file, or a SavedModel folder")
+
+    @property
+    def lowering(self) -> str:
+        """An LSTM becomes one operator, other layers what the converter makes of them."""
+        return ""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(sorted(self.path.rglob("*.*"))) if self.path.is_dir() else (self.path,)
+
+
 OPTIMIZATIONS = one_of("DEFAULT", "OPTIMIZE_FOR_SIZE", "OPTIMIZE_FOR_LATENCY")
 OPTIMIZATIONS_TEXT = "TensorFlow's flag, as it is set; all do the same today"
 PER_CHANNEL_TEXT = "int8 weights of dense layers have a scale for each output, else one in all"
@@ -352,7 +369,7 @@ FilesData = FileData | UcrData | MnistData
 """Data that are read from files."""
 
 
-def content(data: FilesData) -> str:
+def content(data: FilesData | KerasFile) -> str:
     """The SHA-256 of a file, or one over those of several; "" when one is missing."""
     return _content(data.files)
 
@@ -385,13 +402,19 @@ class Qat:
     range_momentum: float = option(real(0, 1), "share that a moving_average keeps of itself at each step")
 
 
-Model = DenseModel | SimpleRNNModel | LSTMModel | LMUModel
+Model = DenseModel | SimpleRNNModel | LSTMModel | LMUModel | KerasFile
 IntegerQuant = Int8Quant | Int16x8Quant
 Quant = Float32Quant | Float16Quant | DynamicQuant | IntegerQuant
 Data = DigitsData | SequenceSumData | FilesData
 
 GROUPS: dict[str, dict[str, Any]] = {
-    "model": {"dense": DenseModel, "simple_rnn": SimpleRNNModel, "lstm": LSTMModel, "lmu": LMUModel},
+    "model": {
+        "dense": DenseModel,
+        "simple_rnn": SimpleRNNModel,
+        "lstm": LSTMModel,
+        "lmu": LMUModel,
+        "keras": KerasFile,
+    },
     "quant": {
         "float32": Float32Quant,
         "float16": Float16Quant,
@@ -428,14 +451,16 @@ class Config:
     verbose: bool = option(flag, "show the libraries' logs (-v)")
 
     def deciding(self) -> dict[str, Any]:
-        """All that the results of one seed depend on, as plain data; the content of data files is part of it."""
+        """All that the results of one seed depend on, as plain data; the content of files is part of it."""
         values = {name: value for name, value in plain(self).items() if name not in HOW_MUCH}
         if isinstance(self.data, FilesData):
             values["data_content"] = content(self.data)
+        if isinstance(self.model, KerasFile):
+            values["model_content"] = content(self.model)
         return values
 
 
-PATHS = ("outputs", "data.file", "data.path")
+PATHS = ("outputs", "data.file", "data.path", "model.path")
 """Options whose values are paths."""
 
 UNDERSTOOD = "understood"
@@ -491,8 +516,9 @@ def _section(kind: type, prefix: str, node: Any) -> Any:
 
 def _check_together(config: Config) -> None:
     if config.qat.scheme == "tfmot" and config.model.name != "dense":
+        why = "model=dense only" if isinstance(config.model, KerasFile) else "it rejects recurrent layers"
         raise OptionError(
-            f"qat.scheme=tfmot: tensorflow-model-optimization rejects recurrent layers; "
+            f"qat.scheme=tfmot: tensorflow-model-optimization: {why}; "
             f"model={config.model.name} needs qat.scheme=aligned"
         )
     if config.qat.scheme == "tfmot" and isinstance(config.quant, Int8Quant) and config.quant.simulate != "fake_quant":

@@ -9,20 +9,24 @@ from typing import Any
 
 import numpy as np
 
+from qcompare.core.ends import Ends
 from qcompare.data import objects, sequences, targets
 from qcompare.data.dataset import Dataset, assemble
 from qcompare.data.error import DataFileError
 from qcompare.data.sequences import LENGTHS, Padded, Sequences
+from qcompare.data.shape import ShapeError, in_rows
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 SAVED = "write it with numpy.savez: `np.savez(path, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)`"
 
 
-def load(path: Path, *, calibration_samples: int, split_seed: int) -> Dataset:
+def load(path: Path, *, calibration_samples: int, split_seed: int, ends: Ends | None = None) -> Dataset:
     """The four arrays of an .npz: x as `_sequences` takes it, y as `targets.read` takes it. Raises DataFileError,
-    with the NumPy that mends it where there is such a line."""
+    with the NumPy that mends it where there is such a line. ends: of a model that asks for them."""
     arrays = _read(path)
+    if ends is not None:
+        arrays |= {name: _in_shape(path, name, arrays[name], ends.shape) for name in ("x_train", "x_test")}
     for name in ("y_train", "y_test"):
         _check_numbers(path, name, arrays[name])
     try:
@@ -34,7 +38,7 @@ def load(path: Path, *, calibration_samples: int, split_seed: int) -> Dataset:
         if y.ndim and len(samples) != len(y):
             raise _error(path, _counts(part, len(samples), len(y)))
     try:
-        found = targets.read(arrays["y_train"], arrays["y_test"])
+        found = targets.read(arrays["y_train"], arrays["y_test"], ends.outputs if ends else None)
     except targets.TargetsError as error:
         raise _error(path, str(error)) from error
     return assemble(
@@ -46,6 +50,16 @@ def load(path: Path, *, calibration_samples: int, split_seed: int) -> Dataset:
         lengths=x.lengths,
         stored_as=found.stored_as,
     )
+
+
+def _in_shape(path: Path, name: str, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers [samples, ...] in that shape's rows; objects as they are."""
+    if x.dtype == object:
+        return x
+    try:
+        return in_rows(name, x, shape)
+    except ShapeError as error:
+        raise _error(path, str(error)) from error
 
 
 def _counts(part: str, x: int, y: int) -> str:

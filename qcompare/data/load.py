@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from qcompare.core.digest import files_digest
+from qcompare.core.ends import Ends
 from qcompare.data.dataset import Dataset
 from qcompare.data.error import DataFileError
+from qcompare.data.shape import ShapeError, shaped
 
 
 def load(data: Mapping[str, Any]) -> Dataset:
@@ -31,22 +33,27 @@ def load(data: Mapping[str, Any]) -> Dataset:
             raise ValueError(f"data '{name}' is none that is made here")
 
 
-def load_files(data: Mapping[str, Any], files: Sequence[str], content: str) -> Dataset:
-    """Data of files. data: as for `load`. files: their paths. content: their digest. Raises DataFileError for files
-    that cannot be used or have changed."""
+def load_files(data: Mapping[str, Any], files: Sequence[str], content: str, ends: Ends | None = None) -> Dataset:
+    """Data of files. data: as for `load`. files: their paths. content: their digest. ends: of a model
+    that asks for them. Raises DataFileError for files that cannot be used, do not fit or have changed."""
     from qcompare.data import file, mnist, ucr
 
     paths = [Path(text) for text in files]
     options = {name: value for name, value in data.items() if name not in ("name", "file", "path")}
     match data["name"]:
         case "file":
-            dataset = file.load(*paths, **options)
+            dataset = file.load(*paths, **options, ends=ends)
         case "ucr":
             dataset = ucr.load(*paths, **options)
         case "mnist":
             dataset = mnist.load(*paths, **options)
         case name:
             raise ValueError(f"data '{name}' is not read from files")
+    if ends is not None:
+        try:
+            dataset = shaped(dataset, ends.shape)
+        except ShapeError as error:
+            raise DataFileError(f"data={data['name']}: {paths[0]}: {error}") from error
     if files_digest(paths) != content:
         raise DataFileError(f"data={data['name']}: {paths[0]} was changed while the command ran; run it again")
     return dataset

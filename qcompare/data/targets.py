@@ -37,11 +37,12 @@ class Targets:
     stored_as: str = ""
 
 
-def read(train: np.ndarray, test: np.ndarray) -> Targets:
+def read(train: np.ndarray, test: np.ndarray, outputs: int | None = None) -> Targets:
     """Targets from y_train and y_test, of finite numbers.
 
     Whole numbers and booleans, [samples] or [samples, 1], are classes numbered from 0 without a gap; numbers of any
     dtype that are one-hot, [samples, classes], are classes; reals, [samples] or [samples, outputs], are a regression.
+    outputs: of a trained model, as many as it has classes, of which some may not occur.
     Raises TargetsError for anything else.
     """
     for name, y in (("y_train", train), ("y_test", test)):
@@ -68,7 +69,8 @@ def read(train: np.ndarray, test: np.ndarray) -> Targets:
             f"y holds whole numbers in {width} columns that are not one-hot; there is no option for several labels a "
             f"sample or one a step: `y_train, y_test = y_train[:, -1], y_test[:, -1]` takes one; {REALS} a regression"
         )
-    return _numbered(columns[0][:, 0], columns[1][:, 0], "[samples, 1]" if 2 in (train.ndim, test.ndim) else "")
+    stored_as = "[samples, 1]" if 2 in (train.ndim, test.ndim) else ""
+    return _numbered(columns[0][:, 0], columns[1][:, 0], stored_as, outputs or 0)
 
 
 def _steps(y: np.ndarray) -> str:
@@ -82,8 +84,8 @@ def _one_hot(y: np.ndarray) -> bool:
     return y.shape[1] > 1 and bool(((y == 0) | (y == 1)).all()) and bool((y.sum(axis=1) == 1).all())
 
 
-def _numbered(train: np.ndarray, test: np.ndarray, stored_as: str) -> Targets:
-    """Classes of whole numbers, [samples]."""
+def _numbered(train: np.ndarray, test: np.ndarray, stored_as: str, outputs: int) -> Targets:
+    """Classes of whole numbers, [samples]. outputs: of a model that knows so many; 0 for none."""
     smallest, largest = (int(limit) for limit in (min(train.min(), test.min()), max(train.max(), test.max())))
     if smallest < 0:
         raise TargetsError(f"y holds a negative class; classes are numbered from 0: {NUMBERED}")
@@ -94,6 +96,8 @@ def _numbered(train: np.ndarray, test: np.ndarray, stored_as: str) -> Targets:
         )
     train, test = train.astype(np.int32), test.astype(np.int32)
     present = np.union1d(train, test).tolist()
+    if largest < outputs:
+        return _classes(train, test, stored_as, outputs)
     if len(present) > 1 and largest >= len(present):
         shown = [*map(str, present)] if len(present) < 5 else [*map(str, present[:3]), "...", str(present[-1])]
         raise TargetsError(

@@ -14,6 +14,7 @@ from qcompare.core.trace import Trace
 def inputs_of(graph: Graph, x: np.ndarray) -> dict[int, np.ndarray]:
     """x, float32 [samples, ...], as the model's input tensor holds it: by tensor index."""
     tensor = graph.tensors[graph.inputs[0]]
+    x = x.reshape(len(x), *tensor.shape[1:])
     return {tensor.index: x if tensor.integers is None else tensor.integers.quantize(x, len(tensor.shape))}
 
 

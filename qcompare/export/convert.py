@@ -10,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.types.experimental import ConcreteFunction
 
+from qcompare.core.layers import dense_name, recurrent_name
 from qcompare.core.method import Method
 from qcompare.export.loop import loop_model
 from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.models.looped import looped
-from qcompare.models.network import Architecture, dense_name, recurrent_name
+from qcompare.models.network import Architecture
 from qcompare.tflite.converter import INTEGER_ENDS, Converted, checked, convert, convert_traced, traced
 from qcompare.tflite.ends import ended
 from qcompare.training.calibrate import calibrate
@@ -66,7 +67,7 @@ def _fused(architecture: Architecture) -> FusedNetwork:
     if architecture.return_sequences:
         layers.append(tf_keras.layers.Flatten(name="flatten"))
     for index, units in enumerate(architecture.dense_units):
-        activation = "linear" if index == len(architecture.dense_units) - 1 else architecture.activation
+        activation = architecture.dense_activation(index)
         layers.append(
             tf_keras.layers.Dense(units, activation=activation, use_bias=architecture.use_bias, name=dense_name(index))
         )

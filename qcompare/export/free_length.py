@@ -11,9 +11,10 @@ from functools import lru_cache
 import numpy as np
 import tensorflow as tf
 
+from qcompare.core.layers import dense_name, recurrent_name
 from qcompare.core.method import Method
 from qcompare.export.convert import FusedNetwork
-from qcompare.models.network import Architecture, dense_name, recurrent_name
+from qcompare.models.network import Architecture
 from qcompare.tflite.converter import Converted, convert_traced, traced
 from qcompare.training.fit import KEPT
 
@@ -51,11 +52,10 @@ def _free(architecture: Architecture, every_step: bool) -> FusedNetwork:
         tf_keras.layers.LSTM(cell.units, return_sequences=True, name=recurrent_name(index))
         for index, cell in enumerate(architecture.cells)
     ]
-    last = len(architecture.dense_units) - 1
     dense = [
         tf_keras.layers.Dense(
             units,
-            activation="linear" if index == last else architecture.activation,
+            activation=architecture.dense_activation(index),
             use_bias=architecture.use_bias,
             name=dense_name(index),
         )

@@ -11,9 +11,10 @@ import tensorflow as tf
 
 from qcompare.core.graph import Graph, model_of
 from qcompare.core.grid import Grid
+from qcompare.core.layers import recurrent_name
 from qcompare.core.tap import Tap
 from qcompare.export.written import MAIN, GraphOps, Value, Written, WrittenModel
-from qcompare.models.network import Architecture, SequenceLayer, SteppedLayer, recurrent_name
+from qcompare.models.network import Architecture, SequenceLayer, SteppedLayer
 from qcompare.tflite import schema
 from qcompare.tflite.builder import Builder
 from qcompare.training.learned import TrainedQat
@@ -105,7 +106,7 @@ def _main(
     builder.operator("WHILE", [first, ops.index(x), *zeros], results.all, "WhileOptions", options)
     last = len(states) - len(_widths(architecture)[-1])
     value: Value = Written(index=results.states[last], width=states[last].width, grid=states[last].grid)
-    output = architecture.head(ops, value)
+    output = ops.activated(architecture.head(ops, value), architecture.output_activation)
     taps = ops.taps | _taps(results, states, architecture.steps - 1)
     return Part(graph=builder.graph([ops.index(x)], [ops.index(output)]), taps=taps)
 

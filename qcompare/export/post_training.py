@@ -24,26 +24,27 @@ LEAST_DYNAMIC = 1024
 
 def operators(network: Network, calibration: np.ndarray, method: Method) -> Built:
     """Operators for every time step, by the converter. calibration: float32 [samples, steps, features]."""
-    return _built(convert.ptq(architecture_of(network), dict(network.weights), calibration, method), method)
+    return built(convert.ptq(architecture_of(network), dict(network.weights), calibration, method), method)
 
 
 def fused(network: Network, calibration: np.ndarray, method: Method) -> Built:
     """As `operators`; the recurrent layers are Keras's, which the converter turns into one operator each."""
-    return _built(convert.ptq_fused(architecture_of(network), dict(network.weights), calibration, method), method)
+    return built(convert.ptq_fused(architecture_of(network), dict(network.weights), calibration, method), method)
 
 
 def free_length(network: Network, calibration: Sequence[np.ndarray], method: Method) -> Built:
     """As `fused`, for sequences of any length. calibration: each float32 [steps, features]."""
     architecture = architecture_of(network)
-    return _built(any_length.free_length(architecture, dict(network.weights), calibration, method), method)
+    return built(any_length.free_length(architecture, dict(network.weights), calibration, method), method)
 
 
 def loop(network: Network, calibration: np.ndarray, method: Method) -> Built:
     """The recurrent layers as a loop; ranges, where there are any, are those of the calibration samples."""
-    return _built(convert.ptq_loop(architecture_of(network), dict(network.weights), calibration, method), method)
+    return built(convert.ptq_loop(architecture_of(network), dict(network.weights), calibration, method), method)
 
 
-def _built(converted: Converted, method: Method) -> Built:
+def built(converted: Converted, method: Method) -> Built:
+    """What the converter gave for a method, and what is to be told of it."""
     model = schema.read(converted.model)
     faults = (failure("conversion", converted.note),) if converted.note else ()
     return Built(

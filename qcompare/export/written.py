@@ -24,6 +24,7 @@ from qcompare.tflite.builder import ABSENT, Builder
 from qcompare.training.integers import Constant, bias_constant, weight_constant
 from qcompare.training.number_format import INT8, NumberFormat
 from qcompare.training.scales import cell_scale
+from qcompare.training.softmax import add_softmax, softmax_grid
 
 GATE_NAMES = ("input", "forget", "cell", "output")
 """The gates of `core.lstm.GATES` as the converter's tensor names have them."""
@@ -135,6 +136,14 @@ class GraphOps:
     def output(self, value: Value) -> Written:
         """The tensor that holds the network's output."""
         return self.written(value)
+
+    def activated(self, value: Value, activation: str) -> Value:
+        """The network's output after its activation, linear or softmax."""
+        if activation == "linear":
+            return value
+        output = self._tensor("output", self.written(value).width, softmax_grid(self.format), None)
+        add_softmax(self.builder, self.index(value), self.index(output))
+        return output
 
     def steps(self, x: Value) -> list[Value]:
         whole = self.written(x)
@@ -412,6 +421,9 @@ def written_model(
     """
     builder = Builder()
     ops = GraphOps(builder, {**weights, **architecture.constants()}, ranges, number_format)
-    output = architecture.forward(ops, tf.zeros([1, architecture.steps, architecture.features]))
+    output = ops.activated(
+        architecture.forward(ops, tf.zeros([1, architecture.steps, architecture.features])),
+        architecture.output_activation,
+    )
     model = schema.write(model_of(builder.graph([0], [ops.index(output)])))
     return WrittenModel(model=model, places={(MAIN, index): tap for index, tap in ops.taps.items()})

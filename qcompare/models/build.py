@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from qcompare.core.layers import HEAD_ACTIVATION
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture, Cell
 from qcompare.models.simple_rnn import SimpleRNNCell
-
-HEAD_ACTIVATION = "relu"
 
 
 def architecture(model: Mapping[str, Any], *, steps: int, features: int, outputs: int) -> Architecture:
@@ -23,12 +22,19 @@ def architecture(model: Mapping[str, Any], *, steps: int, features: int, outputs
     return Architecture(
         cells=tuple(layers),
         dense_units=(*hidden, outputs),
-        activation=HEAD_ACTIVATION if layers else model["activation"],
+        activation=_dense_activation(model, recurrent=bool(layers)),
         steps=steps,
         features=features,
         return_sequences=bool(model.get("return_sequences", False)),
         use_bias=model["use_bias"],
+        output_activation=model.get("output_activation", "linear"),
     )
+
+
+def _dense_activation(model: Mapping[str, Any], *, recurrent: bool) -> str | tuple[str, ...]:
+    if "dense_activations" in model:
+        return tuple(model["dense_activations"])
+    return HEAD_ACTIVATION if recurrent else model["activation"]
 
 
 def cells(model: Mapping[str, Any], steps: int) -> list[Cell]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from qcompare.core.layers import recurrent_name
 from qcompare.models.float_ops import FloatOps, Reals
-from qcompare.models.network import Architecture, SequenceLayer, recurrent_name
+from qcompare.models.network import Architecture, SequenceLayer
 
 
 def looped(architecture: Architecture, ops: FloatOps, x: tf.Tensor) -> tf.Tensor:

@@ -9,6 +9,7 @@ from typing import Protocol, final, runtime_checkable
 import numpy as np
 import tensorflow as tf
 
+from qcompare.core.layers import dense_name, recurrent_name
 from qcompare.models.initial import glorot_uniform
 from qcompare.models.ops import Ops, V
 
@@ -52,23 +53,25 @@ Cell = SteppedLayer | SequenceLayer
 @final
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """Recurrent layers, then dense layers; the last dense layer gives the outputs, without activation.
+    """Recurrent layers, then dense layers; the last dense layer gives what training takes for the outputs.
 
     A network without recurrent layers is dense from the start: its input is flattened.
 
-    dense_units: widths, the output's last. activation: of all dense layers but the last.
+    dense_units: widths, the output's last. activation: of all dense layers but the last, or one for each of them.
     steps, features: the input's shape [batch, steps, features].
     return_sequences: whether the dense layers read the outputs of all steps side by side, or the last step's alone.
     use_bias: whether the dense layers have biases.
+    output_activation: linear or softmax: what a deployed model makes of the last dense layer's outputs.
     """
 
     cells: tuple[Cell, ...]
     dense_units: tuple[int, ...]
-    activation: str
+    activation: str | tuple[str, ...]
     steps: int
     features: int
     return_sequences: bool = False
     use_bias: bool = True
+    output_activation: str = "linear"
 
     def initial_weights(self, generator: np.random.Generator) -> dict[str, np.ndarray]:
         """Trainable weights by `layer/name`, float32."""
@@ -98,7 +101,7 @@ class Architecture:
         }
 
     def forward(self, ops: Ops[V], x: tf.Tensor) -> tf.Tensor:
-        """Outputs [batch, outputs] for x [batch, steps, features], float32."""
+        """Outputs [batch, outputs] for x [batch, steps, features], float32, before the output's activation."""
         value = ops.input(x)
         if self.cells:
             batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
@@ -114,13 +117,19 @@ class Architecture:
             value = ops.flatten(value, self.steps * self.features)
         return ops.output(self.head(ops, value))
 
+    def dense_activation(self, index: int) -> str:
+        """Of a dense layer."""
+        if index == len(self.dense_units) - 1:
+            return "linear"
+        return self.activation if isinstance(self.activation, str) else self.activation[index]
+
     def head(self, ops: Ops[V], value: V) -> V:
         """The dense layers on [batch, width]."""
         for index in range(len(self.dense_units)):
-            last = index == len(self.dense_units) - 1
             with ops.scope(dense_name(index)):
-                activation = "linear" if last else self.activation
-                value = ops.fully_connected("output", value, "kernel", "bias" if self.use_bias else None, activation)
+                value = ops.fully_connected(
+                    "output", value, "kernel", "bias" if self.use_bias else None, self.dense_activation(index)
+                )
         return value
 
 
@@ -134,13 +143,3 @@ def unroll(ops: Ops[V], layer: str, cell: SteppedLayer, sequence: Sequence[V], b
             output, state = cell.step(ops, x, state)
         outputs.append(output)
     return outputs
-
-
-def recurrent_name(index: int) -> str:
-    """The scope of a recurrent layer's weights and roles."""
-    return f"recurrent_{index}"
-
-
-def dense_name(index: int) -> str:
-    """The scope of a dense layer's weights and roles."""
-    return f"dense_{index}"

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qcompare.analysis import drawn, over_seeds, result
 from qcompare.analysis.result import Result
 from qcompare.analysis.statistics import SUMMARY
-from qcompare.config.options import Config, Data, FilesData, content
+from qcompare.config.options import Config, FilesData, KerasFile, Model, content
 from qcompare.core.archive import Files
 from qcompare.core.comparison import Comparison, Side
+from qcompare.core.ends import Ends
 from qcompare.core.finding import Finding, failure
 from qcompare.core.function import Function
 from qcompare.core.network import Network
@@ -22,12 +23,14 @@ from qcompare.core.trace import dump as dump_trace
 from qcompare.core.trace import load as load_trace
 from qcompare.data import dataset as datasets
 from qcompare.data.dataset import Dataset
+from qcompare.data.shape import shaped
 from qcompare.data.understood import findings as data_findings
 from qcompare.engines.engine import Engine, answer
 from qcompare.engines.inputs import held_back
 from qcompare.engines.labels import labels
+from qcompare.models import keras_description
 from qcompare.report import csv
-from qcompare.routes.stages import training
+from qcompare.routes.stages import NETWORK, training
 from qcompare.tflite.artifact import Artifact
 
 if TYPE_CHECKING:
@@ -40,17 +43,38 @@ TRACE = Codec(dump=dump_trace, load=load_trace)
 FILES: Codec[Files] = Codec(dump=dict, load=dict)
 
 
-def data(options: Data) -> Stage[Dataset]:
+def data(config: Config) -> Stage[Dataset]:
     """The dataset. Files are their own store: their content is part of the key, and they are not copied."""
+    options, ends = config.data, ends_of(config.model)
     inputs: dict[str, Any] = {"data": plain(options)}
     if isinstance(options, FilesData):
-        inputs |= {"files": [str(path) for path in options.files], "content": content(options)}
+        inputs |= {"files": [str(path) for path in options.files], "content": content(options), "ends": ends}
         return Stage(name="data", compute=Function("qcompare.data.load", "load_files"), inputs=inputs, codec=None)
-    return Stage(name="data", compute=Function("qcompare.data.load", "load"), inputs=inputs, codec=DATASET)
+    made: Stage[Dataset] = Stage(
+        name="data", compute=Function("qcompare.data.load", "load"), inputs=inputs, codec=DATASET
+    )
+    if ends is None:
+        return made
+    return Stage(name="data in shape", compute=shaped, inputs={"dataset": made, "shape": ends.shape}, codec=None)
+
+
+def ends_of(model: Model) -> Ends | None:
+    """What a user's model takes and gives; None of a network of ours, which takes what the data have."""
+    if not isinstance(model, KerasFile):
+        return None
+    return keras_description.ends(keras_description.of_file(model.path, content(model)))
 
 
 def float_network(config: Config, dataset: Stage[Dataset], seed: int) -> Stage[Network]:
-    """The training of the float network."""
+    """The training of the float network, or the reading of the user's."""
+    if isinstance(config.model, KerasFile):
+        inputs = {"path": str(config.model.path), "content": content(config.model), "data": dataset}
+        return Stage(
+            name="reading of the model",
+            compute=Function("qcompare.training.keras_network", "read"),
+            inputs=inputs,
+            codec=NETWORK,
+        )
     return training(
         "float training",
         "qcompare.training.float_network",
@@ -90,8 +114,9 @@ def whole_result(
     artifacts: dict[str, Stage[Artifact]],
     dataset: Stage[Dataset],
     method: str,
+    findings: tuple[Finding, ...],
 ) -> Stage[Result]:
-    """All that a trial gave, put together."""
+    """All that a trial gave, put together. findings: what is to be told of it before anything is computed."""
     inputs: dict[str, Any] = {
         "configuration": configuration,
         "seed": seed,
@@ -102,6 +127,7 @@ def whole_result(
         "labels": Stage(name="labels", compute=labels, inputs={"dataset": dataset}, codec=TRACE),
         "artifacts": tuple(artifacts.values()),
         "findings": Stage(name="findings", compute=data_findings, inputs={"dataset": dataset}, codec=None),
+        "more": findings,
     }
     return Stage(name="result", compute=result.assembled, inputs=inputs, codec=None)
 

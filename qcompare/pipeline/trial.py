@@ -19,7 +19,7 @@ from qcompare.core.stage import Stage
 from qcompare.data.dataset import Dataset
 from qcompare.engines.listed import ENGINES
 from qcompare.pipeline import steps
-from qcompare.routes.listed import ROUTES
+from qcompare.routes.listed import ROUTES, untaken
 from qcompare.routes.route import Context
 
 if TYPE_CHECKING:
@@ -55,14 +55,16 @@ def trial(config: Config, configuration: str, seed: int) -> Trial:
     routes = [route for route in ROUTES if route.applies(config)]
     engines = {engine.id: engine for engine in ENGINES if engine.available()}
 
-    data = steps.data(config.data)
+    data = steps.data(config)
     context = Context(config=config, seed=seed, data=data, network=steps.float_network(config, data, seed))
     artifacts = {route.name: route.build(context) for route in routes}
 
     pairs = comparisons(routes, list(engines))
     traces = {side: steps.trace(side.route, engines[side.engine], artifacts[side.route], data) for side in sides(pairs)}
 
-    result = steps.whole_result(configuration, seed, pairs, traces, artifacts, data, context.method.name)
+    result = steps.whole_result(
+        configuration, seed, pairs, traces, artifacts, data, context.method.name, untaken(config)
+    )
     return Trial(
         configuration=configuration,
         seed=seed,

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from qcompare.config.options import Config, Int8Quant, IntegerQuant
+from qcompare.config.options import Config, Int8Quant, IntegerQuant, KerasFile, content
 from qcompare.core.engine import QAT, EngineId
+from qcompare.core.function import Function
+from qcompare.core.network import Network
 from qcompare.core.stage import Stage
+from qcompare.models.keras_description import of_file
+from qcompare.models.keras_ours import NotOursError, ours
 from qcompare.routes.route import Context
 from qcompare.routes.stages import calibration, conversion, together, training
 from qcompare.tflite.artifact import Artifact
@@ -23,7 +27,7 @@ class Aligned:
     converted: bool = True
 
     def applies(self, config: Config) -> bool:
-        return config.qat.scheme == "aligned" and isinstance(config.quant, IntegerQuant)
+        return config.qat.scheme == "aligned" and isinstance(config.quant, IntegerQuant) and not untrained(config)
 
     def build(self, context: Context) -> Stage[Artifact]:
         config = context.config
@@ -31,7 +35,7 @@ class Aligned:
         network = training(
             "QAT",
             "qcompare.training.qat_network",
-            network=context.network,
+            network=start(context),
             data=context.data,
             simulate=simulate,
             kernels=kernels,
@@ -62,3 +66,26 @@ def followed(config: Config) -> tuple[str, str]:
         return "fake_quant", "reference"
     follows = config.quant.simulate != "fake_quant" or config.model.lowering == "fused"
     return config.quant.simulate, config.quant.kernels if follows else "reference"
+
+
+def start(context: Context) -> Stage[Network]:
+    """The float network that training starts from: of a Keras file, ours that computes the same."""
+    if not isinstance(context.config.model, KerasFile):
+        return context.network
+    return Stage(
+        name="layers of ours",
+        compute=Function("qcompare.training.keras_network", "as_ours"),
+        inputs={"network": context.network},
+        codec=None,
+    )
+
+
+def untrained(config: Config) -> str:
+    """Why a model is not trained, in one line that names the layer; "" when it is."""
+    if not isinstance(config.model, KerasFile):
+        return ""
+    try:
+        ours(of_file(config.model.path, content(config.model)).layers)
+    except NotOursError as error:
+        return str(error)
+    return ""

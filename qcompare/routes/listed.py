@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qcompare.routes.aligned import Aligned
+from qcompare.config.options import Config, IntegerQuant
+from qcompare.core.finding import Finding, warning
+from qcompare.routes.aligned import Aligned, untrained
 from qcompare.routes.free_length import FreeLength
 from qcompare.routes.post_training import PostTraining
 from qcompare.routes.route import Route
@@ -10,3 +12,11 @@ from qcompare.routes.tfmot import Tfmot
 from qcompare.routes.unconverted import Unconverted
 
 ROUTES: tuple[Route, ...] = (Unconverted(), PostTraining(), FreeLength(), Aligned(), Tfmot())
+
+
+def untaken(config: Config) -> tuple[Finding, ...]:
+    """What is to be told of routes that a configuration asks for and that its model does not take."""
+    if not isinstance(config.quant, IntegerQuant):
+        return ()
+    reason = untrained(config)
+    return (warning("QAT", f"not trained: {reason}"),) if reason else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from qcompare.config.options import Config, IntegerQuant
+from qcompare.config.options import Config, IntegerQuant, KerasFile, Model
 from qcompare.core.engine import EngineId
 from qcompare.core.method import FLOAT32, Method
 from qcompare.core.stage import Stage
@@ -32,15 +32,21 @@ class PostTraining:
         return together(self.name, None, self._by_converter(self.name, context, context.method))
 
     def _by_converter(self, name: str, context: Context, method: Method) -> Stage[Built]:
-        function = {"fused": "fused", "loop": "loop"}.get(context.config.model.lowering, "operators")
+        module, function = self._converter(context.config.model)
         return conversion(
             name,
-            "qcompare.export.post_training",
+            module,
             function,
             network=context.network,
             calibration=calibration(context.data),
             method=method,
         )
+
+    def _converter(self, model: Model) -> tuple[str, str]:
+        if isinstance(model, KerasFile):
+            return "qcompare.export.keras", "converted"
+        function = {"fused": "fused", "loop": "loop"}.get(model.lowering, "operators")
+        return "qcompare.export.post_training", function
 
     def _by_litert_quantizer(self, context: Context) -> Stage[Built]:
         return conversion(

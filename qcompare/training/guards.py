@@ -8,9 +8,10 @@ from typing import final
 import numpy as np
 import tensorflow as tf
 
+from qcompare.core.layers import recurrent_name
 from qcompare.core.tap import Tap
 from qcompare.models.float_ops import FloatOps, Reals, Unrounded
-from qcompare.models.network import Architecture, recurrent_name
+from qcompare.models.network import Architecture
 from qcompare.models.ops import CELL_CLIP, Range
 from qcompare.training.learned import TrainedQat
 from qcompare.training.scales import SMALLEST_RANGE, is_cell

@@ -9,9 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from qcompare.core.grid import Grid
+from qcompare.core.layers import recurrent_name
 from qcompare.core.lstm import GATES
 from qcompare.models.float_ops import FloatOps, Unrounded
-from qcompare.models.network import Architecture, SequenceLayer, recurrent_name
+from qcompare.models.network import Architecture, SequenceLayer
 from qcompare.models.ops import GATE_MATRICES
 from qcompare.training.number_format import INT8, NumberFormat
 from qcompare.training.scales import cell_scale, gate_weight_scales, is_cell, weight_scale

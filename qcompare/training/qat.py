@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
+from qcompare.core.layers import dense_name
 from qcompare.data.dataset import Dataset
 from qcompare.models.float_ops import FloatOps
 from qcompare.models.network import Architecture
@@ -18,6 +19,7 @@ from qcompare.training.fit import Forward, as_variables, fit, outputs, values_of
 from qcompare.training.learned import TrainedQat
 from qcompare.training.number_format import NumberFormat
 from qcompare.training.scales import is_cell
+from qcompare.training.softmax import softmax
 
 
 def train(
@@ -130,4 +132,9 @@ def evaluate(architecture: Architecture, trained: TrainedQat, x: np.ndarray) -> 
         rounding = Aligned(weights, trained.ranges, trained.kernels, trained.number_format)
         return architecture.forward(FloatOps(rounding), samples)
 
-    return outputs(forward, x)
+    found = outputs(forward, x)
+    if architecture.output_activation == "linear":
+        return found
+    last = f"{dense_name(len(architecture.dense_units) - 1)}/output"
+    grid = trained.number_format.grid(*trained.ranges[last])
+    return softmax(found, grid, trained.number_format, trained.kernels)

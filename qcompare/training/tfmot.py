@@ -11,8 +11,9 @@ import tensorflow_model_optimization as tfmot
 import tf_keras
 from tensorflow.types.experimental import ConcreteFunction
 
+from qcompare.core.layers import dense_name
 from qcompare.data.dataset import Dataset
-from qcompare.models.network import Architecture, dense_name
+from qcompare.models.network import Architecture
 from qcompare.tflite.converter import traced
 from qcompare.training.calibrate import calibrate
 from qcompare.training.fit import KEPT, Settings, Training
@@ -102,10 +103,9 @@ class Network:
     @tf.autograph.experimental.do_not_convert  # no layer needs it, and it takes longer than all else
     def __init__(self, architecture: Architecture, all_values: bool) -> None:
         tf_keras.backend.clear_session()  # Keras counts layers in their names, which the converter takes over
-        last = len(architecture.dense_units) - 1
         layers = [tf_keras.layers.Input((architecture.steps, architecture.features)), tf_keras.layers.Flatten()]
         for index, units in enumerate(architecture.dense_units):
-            activation = "linear" if index == last else architecture.activation
+            activation = architecture.dense_activation(index)
             layers.append(
                 tf_keras.layers.Dense(
                     units, activation=activation, use_bias=architecture.use_bias, name=dense_name(index)

@@ -50,7 +50,7 @@ def refusal(capfd, arguments):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["model=gru"], "model=gru: must be dense, lmu, lstm or simple_rnn"),
+        (["model=gru"], "model=gru: must be dense, keras, lmu, lstm or simple_rnn"),
         (["quant=int9"], "quant=int9: must be dynamic, float16, float32, int16x8 or int8"),
         (["data=cifar"], "data=cifar: must be digit_pixels, digits, file, mnist, sequence_sum or ucr"),
         (
@@ -65,12 +65,15 @@ def refusal(capfd, arguments):
         (["model.units=0"], "model.units=0: must be a width"),
         (["model.units=[8,x]"], "model.units=[8,x]: must be a width"),
         (["model.units={a:1}"], "model.units={'a': 1}: must be a width"),
-        (["model.name=[lstm]"], "model=[lstm]: must be dense, simple_rnn, lstm or lmu"),
-        (["model.name={a:1}"], "model={'a': 1}: must be dense, simple_rnn, lstm or lmu"),
+        (["model.name=[lstm]"], "model=[lstm]: must be dense, simple_rnn, lstm, lmu or keras"),
+        (["model.name={a:1}"], "model={'a': 1}: must be dense, simple_rnn, lstm, lmu or keras"),
         (["qat.scheme=[aligned]"], "qat.scheme=[aligned]: must be aligned or tfmot"),
+        (["model=keras"], "model.path: missing; give model.path=..., the .keras or .h5 file"),
+        (["model=keras", "model.path=no.keras"], "model.path=no.keras: no such file; give a .keras or .h5 file"),
+        (["model=keras", "model.path=."], "model.path=.: a folder, no SavedModel; save the model as a .keras file"),
         (["model=lmu", "model.theta=-2"], "model.theta=-2: must be a positive number of steps"),
         (["model=lmu", "model.order=0"], "model.order=0: must be a whole number from 1 to 1024"),
-        (["qat.scheme=tfmot"], "qat.scheme=tfmot: tensorflow-model-optimization rejects recurrent layers"),
+        (["qat.scheme=tfmot"], "qat.scheme=tfmot: tensorflow-model-optimization: it rejects recurrent layers"),
         (["train.epochs=0"], "train.epochs=0: must be a whole number"),
         (["train.learning_rate=nan"], "train.learning_rate=nan: must be a number"),
         (["train=fast"], "train=fast: must be default"),
@@ -109,7 +112,7 @@ def refusal(capfd, arguments):
         (["-m", "seed=0,x"], "seed=x: not a seed"),
         (["-m", "seed=9..0,1"], "seed=9..0: the range runs backwards"),
         (["-m", "model"], "model: cannot be read"),
-        (["-m", "qat.scheme=tfmot", "model=dense,lmu"], "qat.scheme=tfmot: tensorflow-model-optimization rejects"),
+        (["-m", "qat.scheme=tfmot", "model=dense,lmu"], "qat.scheme=tfmot: tensorflow-model-optimization: it rejects"),
         (["data=file"], "data.file: missing; give data.file=..."),
         (["data=file", "data.file=nowhere.npz"], "data.file=nowhere.npz: no such file"),
         (["data=ucr"], "data.path: missing; give data.path=..., the problem's folder NAME"),
@@ -171,7 +174,7 @@ def test_a_data_file_that_cannot_be_used(here, capfd):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["model=gru"], "qcompare: model=gru: must be dense, lmu, lstm or simple_rnn\n"),
+        (["model=gru"], "qcompare: model=gru: must be dense, keras, lmu, lstm or simple_rnn\n"),
         (["-m", "seed=0,9..1"], "qcompare: seed=9..1: the range runs backwards; write seed=1..9\n"),
         (["-sc", "install=bash"], "qcompare: --shell-completion: works for the script: qcompare -sc install=bash\n"),
         (["--nonsense"], "qcompare: --nonsense: no such flag; `python -m qcompare --help` lists them\n"),

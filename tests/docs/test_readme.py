@@ -108,14 +108,15 @@ def test_the_options_of_the_readme_exist() -> None:
     assert len(options) > 15
     for name, values in options:
         model = ["model=lstm"] if name.startswith("model.") or name == "quant.simulate" else []
+        model = ["model=keras"] if name == "model.path" else model
         for value in values.split("|"):
             parse(compose([*model, *needed(name, value), f"{name}={value}"]))
 
 
 def needed(name: str, value: str) -> list[str]:
     """What an option of the group `data` is not taken without."""
-    paths = {"file": ["data.file=mine.npz"], "ucr": ["data.path=Mine"]}
-    return paths.get(value, []) if name == "data" else OF_DATA.get(name, [])
+    paths = {"file": ["data.file=mine.npz"], "ucr": ["data.path=Mine"], "keras": ["model.path=mine.keras"]}
+    return paths.get(value, []) if name in ("data", "model") else OF_DATA.get(name, [])
 
 
 OF_DATA = {"data.file": ["data=file"], "data.path": ["data=ucr"], "data.train_samples": ["data=mnist"]}

@@ -45,7 +45,7 @@ def options() -> set[str]:
     }
     sections = {f"{name}.{item.name}" for name, kind in (("train", Train), ("qat", Qat)) for item in fields(kind)}
     assert {item.name for item in fields(Config) if not item.metadata} == {*GROUPS, "train", "qat"}
-    return {"configuration", "data_content"} | chosen | sections
+    return {"configuration", "data_content", "model_content"} | chosen | sections
 
 
 WITH_KEY = {table.file: [*KEY] for table in TABLES if "engine_a" in table.dtypes}

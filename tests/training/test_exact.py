@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from qcompare.analysis.figures import to_integers
+from qcompare.core.layers import recurrent_name
 from qcompare.core.tap import Tap
 from qcompare.engines.runtimes import RUNTIMES
 from qcompare.export import convert as export
@@ -20,7 +21,7 @@ from qcompare.manual.rules import KERNEL_SETS
 from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import LSTMCell
-from qcompare.models.network import Architecture, Cell, SequenceLayer, recurrent_name
+from qcompare.models.network import Architecture, Cell, SequenceLayer
 from qcompare.models.ops import Ops
 from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.tflite import schema

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from qcompare.analysis.figures import to_integers
 from qcompare.core.graph import Graph
+from qcompare.core.layers import recurrent_name
 from qcompare.core.tap import Tap
 from qcompare.data.dataset import Dataset
 from qcompare.data.sequence_sum import sequences
@@ -19,7 +20,7 @@ from qcompare.export.written import WrittenModel, written_model
 from qcompare.manual import executor
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
-from qcompare.models.network import Architecture, Cell, recurrent_name
+from qcompare.models.network import Architecture, Cell
 from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.tflite import schema
 from qcompare.training import fit, qat

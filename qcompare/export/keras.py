@@ -1,0 +1,26 @@
+"""Keras models of users handed to the converter. Each function stands alone, so that it can run in another process."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from qcompare.core.method import Method
+from qcompare.core.network import Network
+from qcompare.export.post_training import built
+from qcompare.tflite.artifact import Built
+from qcompare.tflite.converter import convert_traced, traced
+from qcompare.training.keras_network import as_input, twin_of
+
+
+def converted(network: Network, calibration: np.ndarray, method: Method) -> Built:
+    """The model by TensorFlow's converter, of batch one. calibration: float32 [samples, steps, features].
+
+    A GRU or SimpleRNN in integers is operators for every time step: calibrating its loop takes the process down.
+    """
+    model = twin_of(network, batch=1, unroll=method.integer)
+    # The model itself would bring functions along, which the converter traces for nothing.
+    module = tf.Module()
+    module.held = model.weights
+    function = traced(lambda x: model(x, training=False), tuple(network.model["input_shape"]))
+    return built(convert_traced(function, as_input(network.model, calibration), method, module), method)

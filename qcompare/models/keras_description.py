@@ -1,0 +1,68 @@
+"""A Keras model as a network's description and weights, which are plain data, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from itertools import count, takewhile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qcompare.core.ends import Ends
+from qcompare.models.keras_file import IGNORED, KerasLayer, KerasModel, read
+
+NAME = "keras"
+
+
+@cache
+def of_file(path: Path, content: str) -> KerasModel:
+    """The model of a file, read once in a process. content: the digest of the file. Raises KerasFileError."""
+    return read(path)
+
+
+def described(model: KerasModel) -> dict[str, Any]:
+    """Its layers as plain data, without weights."""
+    layers = [
+        {"name": layer.name, "kind": layer.kind, "config": dict(layer.config), "inputs": list(layer.inputs)}
+        for layer in model.layers
+    ]
+    return {"name": NAME, "layers": layers, "input_shape": list(model.input_shape)}
+
+
+def weights(model: KerasModel) -> dict[str, np.ndarray]:
+    """Its weights by `layer/number`, in the order of Keras."""
+    return {f"{layer.name}/{number}": value for layer in model.layers for number, value in enumerate(layer.weights)}
+
+
+def layers(model: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> list[KerasLayer]:
+    """The layers of a description with their weights."""
+    found = []
+    for layer in model["layers"]:
+        names = (f"{layer['name']}/{number}" for number in count())
+        own = [values[name] for name in takewhile(values.__contains__, names)]
+        found.append(
+            KerasLayer(
+                name=layer["name"],
+                kind=layer["kind"],
+                config=layer["config"],
+                inputs=tuple(layer["inputs"]),
+                weights=tuple(own),
+            )
+        )
+    return found
+
+
+def ends(model: KerasModel) -> Ends:
+    """What it takes and gives."""
+    return Ends(shape=model.input_shape, outputs=_outputs(model))
+
+
+def _outputs(model: KerasModel) -> int | None:
+    """The width of its output, as far as its last layers tell; None where they do not."""
+    by_name = {layer.name: layer for layer in model.layers}
+    layer = by_name[model.output]
+    while layer.kind in (*IGNORED, "Activation", "Softmax", "ReLU", "LeakyReLU", "ELU", "BatchNormalization"):
+        layer = by_name[layer.inputs[0]]
+    return int(layer.config["units"]) if layer.kind == "Dense" else None

@@ -1,0 +1,145 @@
+"""Keras files of users: rebuilt, converted, and computed by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from qcompare.core.engine import MICRO, interpreter, manual
+from qcompare.core.function import Function
+from qcompare.core.method import Method
+from qcompare.core.network import Network
+from qcompare.core.tap import OUTPUT
+from qcompare.data.shape import rows
+from qcompare.engines.manual import ManualEngine
+from qcompare.engines.measured import MeasuredEngine
+from qcompare.export import keras as export
+from qcompare.export.written import written_model
+from qcompare.manual.rules import KERNEL_SETS
+from qcompare.models import keras_description
+from qcompare.models.keras_file import KerasFileError, KerasModel, read
+from qcompare.models.keras_ours import NotOursError, ours
+from qcompare.tflite.artifact import Artifact, Built
+from qcompare.training.calibrate import calibrate
+from qcompare.training.float_network import architecture_of
+from qcompare.training.keras_network import as_input, as_ours
+from qcompare.training.learned import TrainedQat
+from qcompare.training.qat import evaluate
+from tests import commands, keras_files
+from tests.runs import Run
+
+pytestmark = [pytest.mark.slow, pytest.mark.runtime]
+
+INT8 = Method(name="int8", input="int8", output="int8", full_integer=True)
+RUNTIMES = (*map(interpreter, KERNEL_SETS[:3]), MICRO)
+FILES = [(which, name) for which in keras_files.SUFFIXES for name in keras_files.MODELS]
+
+
+@pytest.fixture
+def saved(runs):
+    """The folder of the files of one Keras, saved once by a process of its own."""
+
+    def folder_of(which):
+        def make(folder):
+            command = [sys.executable, "-m", "tests.keras_files", which, str(folder)]
+            environment = commands.environment()
+            done = subprocess.run(
+                command, cwd=commands.ROOT, env=environment, capture_output=True, text=True, check=False
+            )
+            return Run(folder, done.returncode, done.stdout, done.stderr)
+
+        run = runs.once(f"keras files by {which}", make)
+        assert run.status == 0, run.err
+        return run.folder
+
+    return folder_of
+
+
+def network(model: KerasModel, outputs: int) -> Network:
+    steps, features = rows(model.input_shape)
+    return Network(
+        model=keras_description.described(model),
+        steps=steps,
+        features=features,
+        outputs=outputs,
+        weights=keras_description.weights(model),
+        evaluate=Function("qcompare.training.keras_network", "evaluate"),
+    )
+
+
+def stored(folder, name):
+    arrays = np.load(folder / f"{name}.npz")
+    return arrays["x"], arrays["y"]
+
+
+@pytest.mark.parametrize(("which", "name"), FILES)
+def test_every_file_is_rebuilt_and_its_integers_are_equal(saved, which, name):
+    folder = saved(which)
+    x, y = stored(folder, name)
+    for suffix in keras_files.SUFFIXES[which]:
+        model = read(folder / f"{name}{suffix}")
+        assert model.input_shape == x.shape[1:]
+        float_network = network(model, y.shape[1])
+        in_rows = x.reshape(len(x), float_network.steps, float_network.features)
+        found = float_network.evaluate(float_network, in_rows)
+        assert np.abs(found - y).max() <= 1e-6 * np.abs(y).max(), suffix
+    built = export.converted(float_network, in_rows, INT8)
+    assert built.findings == ()
+    graph = built.model.main
+    assert graph.tensors[graph.inputs[0]].shape == (1, *x.shape[1:])
+    artifact = Artifact(route="ptq", built=built)
+    for runtime in RUNTIMES:
+        theirs = MeasuredEngine(id=runtime).run(artifact, in_rows, (OUTPUT,)).values[OUTPUT]
+        by_hand = ManualEngine(id=manual(runtime.look)).run(artifact, in_rows, (OUTPUT,)).values[OUTPUT]
+        np.testing.assert_array_equal(by_hand, theirs)
+        assert np.unique(theirs).size > 1
+
+
+@pytest.mark.parametrize("name", ["mlp", "lstm", "simple_rnn"])
+def test_layers_of_ours_compute_the_same_and_are_deployed_with_their_softmax(saved, name):
+    folder = saved("keras")
+    x, y = stored(folder, name)
+    keras_network = network(read(folder / f"{name}.keras"), y.shape[1])
+    in_rows = x.reshape(len(x), keras_network.steps, keras_network.features)
+    own = as_ours(keras_network)
+    logits = own.evaluate(own, in_rows)
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(shares / shares.sum(axis=1, keepdims=True), y, rtol=0, atol=1e-5)
+    architecture, weights = architecture_of(own), dict(own.weights)
+    ranges = calibrate(architecture, weights, in_rows)
+    artifact = Artifact(route="qat", built=Built(content=written_model(architecture, weights, ranges).model))
+    for runtime in RUNTIMES:
+        trained = TrainedQat(weights=weights, ranges=ranges, kernels=runtime.look, exact=True)
+        theirs = MeasuredEngine(id=runtime).run(artifact, in_rows, (OUTPUT,))
+        grid = theirs.grids[OUTPUT]
+        assert (grid.lsb, grid.zero) == (2.0**-8, -128)
+        np.testing.assert_array_equal(grid.quantize(evaluate(architecture, trained, in_rows)), theirs.values[OUTPUT])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("cnn", "layer 'conv2d' is a Conv2D, which is none of our operators"),
+        ("gru", "layer 'gru' is a GRU, which is none of our operators"),
+        ("bidirectional", "layer 'bidirectional' is a Bidirectional, which is none of our operators"),
+    ],
+)
+def test_a_layer_that_is_not_ours_is_named(saved, name, said):
+    with pytest.raises(NotOursError, match=f"^{said}$"):
+        ours(read(saved("tf_keras") / f"{name}.keras").layers)
+
+
+@pytest.mark.parametrize("which", list(keras_files.SUFFIXES))
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_lambda_is_refused_before_anything_is_loaded(saved, which, suffix):
+    with pytest.raises(KerasFileError, match=r"layer 'lambda' is a Lambda, whose code would run"):
+        read(saved(which) / f"lambda{suffix}")
+
+
+def test_an_input_of_pictures_is_what_the_file_has(saved):
+    model = keras_description.described(read(saved("keras") / "branches.keras"))
+    x = np.arange(2 * 144, dtype=np.float32).reshape(2, 12, 12)
+    np.testing.assert_array_equal(as_input(model, x)[..., 0], x)

@@ -1,0 +1,89 @@
+"""Files of everyday Keras models, as their users save them, with inputs and what each Keras computes of them.
+
+    python -m tests.keras_files {keras,tf_keras} FOLDER
+
+`keras` is Keras 3. Each model is saved as NAME.keras and NAME.h5, by tf-keras as the SavedModel NAME too; NAME.npz has
+`x` and the outputs `y`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.everyday_models import CLASSES, FEATURES, STEPS, Layers, built, cnn, ds_cnn, mlp
+
+
+def recurrent(*layer: Callable[[Layers], Any]) -> Callable[[Layers], list[Any]]:
+    return lambda layers: [
+        layers.Input((STEPS, FEATURES)),
+        *(make(layers) for make in layer),
+        layers.Dropout(0.2),
+        layers.Dense(CLASSES, activation="softmax"),
+    ]
+
+
+def conv1d(layers: Layers) -> list[Any]:
+    return [
+        layers.Input((16, FEATURES)),
+        layers.Conv1D(12, 3, padding="same", activation="relu"),
+        layers.MaxPooling1D(),
+        layers.Conv1D(12, 3),
+        layers.ReLU(),
+        layers.GlobalAveragePooling1D(),
+        layers.Dense(CLASSES),
+    ]
+
+
+def branches(layers: Layers) -> Any:
+    x = layers.Input((12, 12, 1), name="picture")
+    first = layers.Conv2D(6, 3, padding="same", activation="relu")(x)
+    other = layers.DepthwiseConv2D(3, padding="same")(first)
+    y = layers.Concatenate()([layers.Add()([first, other]), first])
+    return x, layers.Dense(CLASSES)(layers.Flatten()(layers.AveragePooling2D(2)(y)))
+
+
+MODELS: Mapping[str, Callable[[Layers], Any]] = {
+    "mlp": mlp,
+    "cnn": cnn,
+    "ds_cnn": ds_cnn,
+    "conv1d": conv1d,
+    "branches": branches,
+    "lstm": recurrent(lambda layers: layers.LSTM(12)),
+    "gru": recurrent(lambda layers: layers.GRU(8)),
+    "bidirectional": recurrent(lambda layers: layers.Bidirectional(layers.LSTM(8))),
+    "simple_rnn": recurrent(
+        lambda layers: layers.SimpleRNN(8, return_sequences=True), lambda layers: layers.SimpleRNN(6)
+    ),
+}
+
+SUFFIXES = {"keras": (".keras", ".h5"), "tf_keras": (".keras", ".h5", "")}
+"""Which Keras -> endings of a model's files; a SavedModel has none."""
+
+SAMPLES = 40
+
+
+def main(which: str, folder: str) -> None:
+    if which == "tf_keras":
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"
+        import tf_keras as keras
+    else:
+        import keras
+    for name, build in MODELS.items():
+        model = built(keras, build)
+        x = np.random.default_rng(4).normal(size=(SAMPLES, *model.input_shape[1:])).astype(np.float32)
+        np.savez(Path(folder) / f"{name}.npz", x=x, y=model.predict(x, verbose=0))
+        for suffix in SUFFIXES[which]:
+            model.save(Path(folder) / f"{name}{suffix}")
+    lambdas = keras.Sequential([keras.layers.Input((4,)), keras.layers.Lambda(lambda x: x * 2), keras.layers.Dense(2)])
+    for suffix in (".keras", ".h5"):
+        lambdas.save(Path(folder) / f"lambda{suffix}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
