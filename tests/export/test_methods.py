@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -256,3 +257,9 @@ def test_a_fully_integer_model_with_a_float_inside_is_a_fault() -> None:
     built = converted("dense", "", INTEGER_METHODS[1])
     assert "float operators remain" in checked(built.content).note
     assert checked(built.content, "float32", "float32").note == ""
+
+
+@pytest.mark.parametrize("method", [ANOTHER_TOOL[0], FLOAT_METHODS[2]], ids=described)
+def test_all_flags_do_the_same(method: Method) -> None:
+    flags = ("DEFAULT", "OPTIMIZE_FOR_SIZE", "OPTIMIZE_FOR_LATENCY")
+    assert len({converted("dense", "", replace(method, optimizations=flag)).content for flag in flags}) == 1
