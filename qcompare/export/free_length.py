@@ -35,11 +35,23 @@ def free_length(
     calibration: each float32 [steps, features]; methods without ranges leave it alone.
     every_step: whether the model has a second output, what the head makes of each step.
     """
+    return as_fed(architecture, weights, apart(calibration), method, every_step=every_step)
+
+
+def as_fed(
+    architecture: Architecture,
+    weights: dict[str, np.ndarray],
+    calibration: Sequence[np.ndarray],
+    method: Method,
+    *,
+    every_step: bool = False,
+) -> Converted:
+    """As `free_length`, calibrated on the sequences in the order in which they stand (see `apart`)."""
     network = _free(architecture, every_step)
     everything = {**weights, **architecture.constants()}
     for name, variable in network.variables.items():
         variable.assign(everything[name])
-    return convert_traced(network.traced, apart(calibration), method, network.module)
+    return convert_traced(network.traced, calibration, method, network.module)
 
 
 @lru_cache(maxsize=KEPT)

@@ -208,6 +208,20 @@ def test_no_neighbours_have_one_length(lengths: list[int]) -> None:
     assert all(any(each is sequence for each in order) for sequence in given)
 
 
+@pytest.mark.parametrize("kernels", litert.KERNEL_SETS)
+def test_zeros_in_front_change_no_integer_without_biases(kernels: str) -> None:
+    """The state is zero until the first own step; with biases it is not."""
+    recurrent_biases = [name for name in weights() if name.startswith("recurrent") and name.endswith("/bias")]
+    unbiased = weights() | {name: np.zeros_like(weights()[name]) for name in recurrent_biases}
+    given = sequences([3, 10, 7])
+    padded = [np.pad(sequence, ((4, 0), (0, 0))) for sequence in given]
+    for network, same in ((unbiased, True), (weights(), False)):
+        content = free_length(NETWORK, network, sequences([3, 10, 5] * 4, 1), INTEGER_ENDS).model
+        found, behind = (litert.run_sequences(content, fed(content, each), kernels) for each in (given, padded))
+        equal = [np.array_equal(a[OUTPUT], b[OUTPUT]) for a, b in zip(found, behind, strict=True)]
+        assert all(equal) if same else not any(equal)
+
+
 def test_exits_of_every_layer_are_told_apart() -> None:
     """A network of a user's with an exit behind each layer, whose names do not stand in the order of its outputs."""
     layers = tf_keras.layers
