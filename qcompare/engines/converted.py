@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qcompare.core.engine import EngineId
-from qcompare.core.graph import Graph
+from qcompare.core.graph import Graph, Tensor
 from qcompare.core.grid import Grid
 from qcompare.core.tap import OUTPUT
 from qcompare.core.trace import Trace
@@ -14,8 +14,12 @@ from qcompare.core.trace import Trace
 def inputs_of(graph: Graph, x: np.ndarray) -> dict[int, np.ndarray]:
     """x, float32 [samples, ...], as the model's input tensor holds it: by tensor index."""
     tensor = graph.tensors[graph.inputs[0]]
-    x = x.reshape(len(x), *tensor.shape[1:])
-    return {tensor.index: x if tensor.integers is None else tensor.integers.quantize(x, len(tensor.shape))}
+    return {tensor.index: held(tensor, x.reshape(len(x), *tensor.shape[1:]))}
+
+
+def held(tensor: Tensor, x: np.ndarray) -> np.ndarray:
+    """x, float32 of the tensor's rank, in its dtype."""
+    return x if tensor.integers is None else tensor.integers.quantize(x, len(tensor.shape))
 
 
 def output_trace(engine: EngineId, graph: Graph, values: np.ndarray) -> Trace:

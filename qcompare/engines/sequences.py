@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from qcompare.core.graph import Graph
-from qcompare.engines.converted import inputs_of
+from qcompare.engines.converted import held
 
 Inputs = np.ndarray | Sequence[np.ndarray]
 """float32 [samples, steps, features]; for a model that leaves its length free, as many sequences [steps, features]."""
@@ -19,7 +19,7 @@ Outputs = Mapping[str, np.ndarray]
 def integers(graph: Graph, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Sequences, each float32 [steps, features], as the model's input holds them."""
     (given,) = graph.inputs
-    return [inputs_of(graph, sequence[np.newaxis])[given][0] for sequence in sequences]
+    return [held(graph.tensors[given], sequence[np.newaxis])[0] for sequence in sequences]
 
 
 def stacked(results: Sequence[Outputs]) -> np.ndarray:
