@@ -11,7 +11,7 @@ from qcompare.analysis.errors import figures
 from qcompare.analysis.figures import Figures
 from qcompare.analysis.result import Result
 from qcompare.core.comparison import Side
-from qcompare.core.engine import FLOAT, LABELS, MICRO, EngineId, interpreter
+from qcompare.core.engine import FLOAT, LABELS, MICRO, QAT, EngineId, interpreter
 from qcompare.core.table import Table
 from qcompare.core.tap import OUTPUT
 from qcompare.tflite.artifact import Built
@@ -63,8 +63,8 @@ class Worth:
 class MethodsRow:
     """The model of one route in one seed.
 
-    method: how it is quantized. on_micro: whether TensorFlow Lite Micro runs it; None where that is not installed, and
-        where there is no model.
+    method: how it is quantized. trained: whether the network was trained for it.
+    on_micro: whether TensorFlow Lite Micro runs it; None where that is not installed, and where there is no model.
     arena_bytes: what it says that its arena takes.
     """
 
@@ -72,6 +72,7 @@ class MethodsRow:
     seed: int
     route: str
     method: str
+    trained: bool
     size: Size
     on_micro: bool | None
     arena_bytes: int | None
@@ -90,6 +91,7 @@ def rows(result: Result) -> Iterator[MethodsRow]:
             seed=result.seed,
             route=route,
             method=result.method,
+            trained=any(Side(route, QAT) in (pair.a, pair.b) for pair in result.comparisons),
             size=Size() if built is None else size(built),
             on_micro=None if built is None or trace is None else OUTPUT in trace.values,
             arena_bytes=None if trace is None else trace.arena_bytes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +13,52 @@ from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.latency import LATENCY, Timed
 from qcompare.analysis.methods import METHODS
 from qcompare.analysis.statistics import SUMMARY
+from qcompare.analysis.techniques import TECHNIQUES
 from qcompare.core.files import replace_whole
 from qcompare.core.table import Table
+from qcompare.pipeline import steps
 from qcompare.pipeline.request import Request
 from qcompare.pipeline.results import LOCK, csv_of, options_of
+from qcompare.pipeline.store import Store
 from qcompare.report import csv
 
 TABLES: tuple[Table[Any, Any], ...] = (ERRORS, SUMMARY, METHODS)
 """What is put together as it stands in the folders of the configurations."""
 
 
-def write(requests: Sequence[Request], timed: Mapping[Request, Sequence[Timed]]) -> list[Path]:
-    """Write TABLES and configurations.csv over the requests into each folder of outputs that has several of them, whose
-    own files are written. The order of the requests and of their seeds changes no byte.
-    timed: what was measured of each request; with it latency.csv over all. Returns the paths."""
+@dataclass(frozen=True, kw_only=True)
+class Together:
+    """What was written into a folder of outputs: the paths, and the rows of techniques.csv."""
+
+    paths: list[Path]
+    techniques: list[dict[str, str]]
+
+
+def write(requests: Sequence[Request], timed: Mapping[Request, Sequence[Timed]]) -> list[Together]:
+    """Write the files over the requests into each folder of outputs that has several of them, whose own files are
+    written. The order of the requests and of their seeds changes no byte.
+
+    timed: what was measured of each request; with it latency.csv over all.
+    """
     folders: dict[Path, list[Request]] = {}
     for request in sorted(requests, key=lambda request: request.configuration):
         folders.setdefault(request.config.outputs, []).append(request)
-    return [path for folder, own in folders.items() if len(own) > 1 for path in _written(folder, own, timed)]
+    return [_written(folder, own, timed) for folder, own in folders.items() if len(own) > 1]
 
 
-def _written(folder: Path, requests: Sequence[Request], timed: Mapping[Request, Sequence[Timed]]) -> list[Path]:
+def _written(folder: Path, requests: Sequence[Request], timed: Mapping[Request, Sequence[Timed]]) -> Together:
     files = {table.file: _together(table, [request.folder for request in requests]) for table in TABLES}
     files["configurations.csv"] = configurations(requests)
+    store = Store(root=requests[0].store)
+    methods = files[METHODS.file].decode()
+    techniques = steps.techniques(methods, {request.configuration: options_of(request) for request in requests})
+    files |= {**store.files(techniques), **store.files(steps.methods_plot(methods, techniques))}
     if together := [each for request in requests for each in timed.get(request, ())]:
         files[LATENCY.file] = csv_of(LATENCY, together)
-    with FileLock(requests[0].store / LOCK):
+    with FileLock(store.root / LOCK):
         for name, content in files.items():
             replace_whole(folder / name, content)
-    return [folder / name for name in files]
+    return Together(paths=[folder / name for name in files], techniques=csv.texts(files[TECHNIQUES.file]))
 
 
 def _together(table: Table[Any, Any], folders: Sequence[Path]) -> bytes:

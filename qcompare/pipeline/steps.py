@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qcompare.analysis import drawn, over_seeds, result
 from qcompare.analysis.result import Result
 from qcompare.analysis.statistics import SUMMARY
+from qcompare.analysis.techniques import TECHNIQUES, models
 from qcompare.config.options import Config, FilesData, KerasFile, Model, content
 from qcompare.core.archive import Files
 from qcompare.core.comparison import Comparison, Side
@@ -173,6 +174,22 @@ def summary(errors: tuple[Stage[pd.DataFrame], ...]) -> tuple[Stage[pd.DataFrame
     """All rows of errors.csv, and what is left of them over the seeds."""
     together = Stage(name="rows", compute=over_seeds.together, inputs={"frames": errors}, codec=None)
     return together, rows(SUMMARY, together)
+
+
+def techniques(methods: str, options: dict[str, dict[str, Any]]) -> Stage[pd.DataFrame]:
+    """The methods of several configurations side by side. methods: methods.csv over all. options: by configuration."""
+    inputs = {"methods": methods, "options": options}
+    return rows(TECHNIQUES, Stage(name="models", compute=models, inputs=inputs, codec=None))
+
+
+def methods_plot(methods: str, techniques: Stage[pd.DataFrame]) -> Stage[Files]:
+    """What methods are worth against what their models take."""
+    return Stage(
+        name="plot of methods",
+        compute=Function("qcompare.report.methods", "draw"),
+        inputs={"methods": methods, "techniques": techniques},
+        codec=FILES,
+    )
 
 
 def seeds_plots(name: str, errors: Stage[pd.DataFrame], over: Stage[pd.DataFrame]) -> Stage[Files]:

@@ -65,10 +65,13 @@ def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -
                 show(request, written, reused, store, console)
             status = max(status, int(written.failed))
         over = over_configurations.write(requests, timed)
-        if timed:
-            everything = [each for own in timed.values() for each in own]
-            console.print(terminal.latency_table(typical(everything)))
-        for path in over:
+        if tables:
+            for together in over:
+                console.print(terminal.techniques_table(together.techniques))
+            if timed:
+                everything = [each for own in timed.values() for each in own]
+                console.print(terminal.latency_table(typical(everything)))
+        for path in (path for together in over for path in together.paths):
             terminal.path(console, path)
     return status
 

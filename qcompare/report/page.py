@@ -24,6 +24,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.markers import MarkerStyle
 from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D, IdentityTransform, Transform
 from PIL import Image
 
@@ -316,3 +317,16 @@ def numbers(values: Sequence[float] | np.ndarray) -> dict[float, str]:
 def _signed(number: str) -> str:
     """A number with a minus sign in place of the hyphen."""
     return number.replace("-", "\N{MINUS SIGN}")
+
+
+def padded(values: np.ndarray, least: float) -> tuple[float, float]:
+    """The ends of an axis that holds the values with some room; of one value, at least `least` to both sides."""
+    low, high = float(values.min()), float(values.max())
+    room = 0.05 * (high - low) or 1.2 * max(least, 0.05 * abs(high))
+    return low - room, high + room
+
+
+def round_ticks(low: float, high: float, most: int) -> Ticks:
+    """At most `most` + 1 round numbers within the ends."""
+    found = np.asarray(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
+    return numbers(found[(found >= low) & (found <= high)])

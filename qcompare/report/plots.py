@@ -37,8 +37,10 @@ from qcompare.report.page import (
     fitting,
     line_height,
     numbers,
+    padded,
     room_below,
     room_left,
+    round_ticks,
     widest,
 )
 
@@ -126,9 +128,9 @@ def scatter(
     ends = np.array([x.min(), x.max()])
     steps = [np.abs(found[:, 1] - found[:, 0]) / scale for found in points.values()]
     reach = max(2.5, 1.1 * max(found.max(initial=0.0) for found in steps))
-    x_low, x_high = _padded(ends, scale)
-    y_low, y_high = _padded(np.array([y.min(), y.max(), ends[0] - scale, ends[1] + scale]), scale)
-    y_axis = Axis(low=y_low, high=y_high, ticks=_ticks(y_low, y_high, 6), label="output (real units)")
+    x_low, x_high = padded(ends, scale)
+    y_low, y_high = padded(np.array([y.min(), y.max(), ends[0] - scale, ends[1] + scale]), scale)
+    y_axis = Axis(low=y_low, high=y_high, ticks=round_ticks(y_low, y_high, 6), label="output (real units)")
     step_axis = Axis(low=-reach, high=reach, ticks=_whole_ticks(reach, 5), label="difference (LSB)")
     left = MARGIN + max(room_left(y_axis), room_left(step_axis))
     most = int((WIDTH - left - MARGIN + GAP) // (widest(map(str, others)) * LABEL / TICK + GAP))
@@ -424,7 +426,7 @@ def _sqnr_scale(rows: Sequence[Row], width: float) -> Scale:
     low, right = plain.axis.low, plain.axis.high
     end = right + 0.28 * (right - low)
     lane = (right + end) / 2
-    ticks = [_ticks(low, right, count) if np.isfinite(values).any() else {} for count in range(5, 0, -1)]
+    ticks = [round_ticks(low, right, count) if np.isfinite(values).any() else {} for count in range(5, 0, -1)]
     candidates = (
         {at: text for at, text in found.items() if at <= right - spared * (right - low)} | {lane: "exact"}
         for spared in (0.0, 0.15, 1.0)
@@ -435,29 +437,16 @@ def _sqnr_scale(rows: Sequence[Row], width: float) -> Scale:
 
 
 def _linear_scale(values: np.ndarray, label: str, width: float) -> Scale:
-    low, high = _padded(values, 0.01) if values.size else (0.0, 1.0)
+    low, high = padded(values, 0.01) if values.size else (0.0, 1.0)
     candidates = _fewer_ticks(low, high, 6) if values.size else ()
     axis = Axis(low=low, high=high, ticks=fitting(candidates, low, high, width), label=label, lines=True)
     return Scale(axis=axis, place=lambda values: values)
 
 
-def _padded(values: np.ndarray, least: float) -> tuple[float, float]:
-    """The ends of an axis that holds the values with some room; of one value, at least `least` to both sides."""
-    low, high = float(values.min()), float(values.max())
-    room = 0.05 * (high - low) or 1.2 * max(least, 0.05 * abs(high))
-    return low - room, high + room
-
-
-def _ticks(low: float, high: float, most: int) -> Ticks:
-    """At most `most` + 1 round numbers within the ends."""
-    found = np.asarray(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
-    return numbers(found[(found >= low) & (found <= high)])
-
-
 def _fewer_ticks(low: float, high: float, most: int) -> Iterator[Ticks]:
     """Round numbers within the ends, fewer each time, at last without the outer ones."""
     for count in range(most, 0, -1):
-        yield (ticks := _ticks(low, high, count))
+        yield (ticks := round_ticks(low, high, count))
     yield dict(list(ticks.items())[1:-1])
 
 

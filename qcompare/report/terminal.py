@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from qcompare.core.engine import EngineId, Family
+from qcompare.core.method import FLOAT32
 from qcompare.core.tap import OUTPUT
 
 if TYPE_CHECKING:
@@ -137,6 +139,63 @@ def labels_table(summary: Rows, *, narrow: bool = False) -> Table:
         table.add_row("" if route == previous else route, named, f"{found['n']:g}", *shown)
         previous = route
     return table
+
+
+def techniques_table(techniques: Rows) -> Table:
+    """The methods side by side, model by model, with the columns that TensorFlow's guide has.
+
+    techniques: the rows of techniques.csv. A method that left all weights in float is marked.
+    """
+    models = list(dict.fromkeys(row["model"] for row in techniques))
+    table = _table("Methods, means over seeds; in brackets the 95 % interval")
+    table.caption = "hardware as TensorFlow's guide has it; Micro where TensorFlow Lite Micro ran the model here"
+    table.caption_justify = "left"
+    for heading in ("method", "data needed"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("KiB", "smaller"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    metrics = dict.fromkeys(row["metric"] for row in techniques)
+    table.add_column(" or ".join(_METRICS[name] for name in metrics), no_wrap=True)
+    table.add_column("supported hardware", overflow="fold")
+    for model in models:
+        if len(models) > 1:
+            table.add_section()
+            table.add_row(f"[b]{escape(model)}[/b]")
+        for row in (row for row in techniques if row["model"] == model):
+            table.add_row(
+                escape(row["method"]) + in_float(row["method"], float(row["weights_in_float32"] or "nan")),
+                row["data_needed"],
+                _number(float(row["file_bytes"] or "nan") / 1024, ".1f"),
+                _percent_of(row["size_reduction"]),
+                _mean_and_interval(row),
+                ", ".join(filter(None, [row["hardware"], "Micro" if row["on_micro"] == "True" else ""])),
+            )
+    return table
+
+
+_METRICS = {"accuracy": "accuracy (%)", "mae": "MAE"}
+
+
+def in_float(method: str, share: float) -> str:
+    """What is to be said of a method whose weights are in float32 although it quantizes them. share: of these weights,
+    NaN where there is no model."""
+    if method == FLOAT32 or not share > 0:
+        return ""
+    return " (all in float)" if share == 1 else f" ({100 * share:.0f} % in float)"
+
+
+def _percent_of(share: str) -> str:
+    return f"{100 * float(share) + 0:.0f} %" if share else "-"
+
+
+def _mean_and_interval(row: Mapping[str, str]) -> str:
+    """An accuracy in percent, an error as it is."""
+    mean, low, high = (float(row[name] or "nan") for name in ("mean", "ci95_low", "ci95_high"))
+    if row["metric"] == "accuracy":
+        shown, between = _number(100 * mean, ".2f"), f"{100 * low:.1f}, {100 * high:.1f}"
+    else:
+        shown, between = _number(mean, ".3g"), f"{low:.3g}, {high:.3g}"
+    return shown if math.isnan(low) else f"{shown} \\[{between}]"
 
 
 def latency_table(models: Sequence[Typical]) -> Table:

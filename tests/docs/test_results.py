@@ -10,6 +10,7 @@ import pytest
 from qcompare.analysis.latency import LATENCY
 from qcompare.analysis.listed import TABLES
 from qcompare.analysis.statistics import SUMMARY
+from qcompare.analysis.techniques import TECHNIQUES
 from qcompare.audit.rows import COLUMNS
 from qcompare.config.options import GROUPS, Config, Qat, Train
 from qcompare.core.key import PairKey, RowKey
@@ -51,7 +52,7 @@ def options() -> set[str]:
 WITH_KEY = {table.file: [*KEY] for table in TABLES if "engine_a" in table.dtypes}
 
 
-@pytest.mark.parametrize("table", [*TABLES, TIMES, LATENCY], ids=lambda table: table.file)
+@pytest.mark.parametrize("table", [*TABLES, TIMES, LATENCY, TECHNIQUES], ids=lambda table: table.file)
 def test_every_column_of_a_table_is_defined(table) -> None:
     assert WITH_KEY.get(table.file, []) + documented(table.file) == list(table.dtypes)
 
@@ -88,7 +89,8 @@ FILES = {
     if line[:1] == "|"
     for name in re.findall("`(.+?)`", line.split("|")[1])
 } | (set(SECTIONS) & {name for name in SECTIONS if name.endswith(".csv")})
-"""The files that are told of; `audit.csv` is another command's, and the store no configuration's."""
+"""The files that are told of; `audit.csv` is another command's, and neither store nor `techniques.csv` is of one
+configuration."""
 
 
 def test_every_file_of_a_run_is_told_of(runs: Runs) -> None:
@@ -96,4 +98,4 @@ def test_every_file_of_a_run_is_told_of(runs: Runs) -> None:
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     general = {re.sub(r"seed=\d+/", "seed=<n>/", name) for name in names}
     general = {re.sub(r"\b(float|ptq|qat)(?=[._])", "<route>", name) for name in general}
-    assert general == FILES - {"audit.csv", "../.store/"}
+    assert general == FILES - {"audit.csv", "../.store/", "techniques.csv"}

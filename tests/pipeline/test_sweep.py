@@ -23,12 +23,15 @@ from qcompare.analysis.errors import ERRORS, ErrorsRow
 from qcompare.analysis.figures import Figures
 from qcompare.analysis.latency import Timed
 from qcompare.analysis.listed import TABLES
+from qcompare.analysis.methods import METHODS
+from qcompare.analysis.result import fallen
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.config.options import OptionError
 from qcompare.core.archive import packed
 from qcompare.core.child import Child, ChildCrashedError
 from qcompare.core.engine import interpreter
 from qcompare.core.files import replace_whole
+from qcompare.core.finding import failure
 from qcompare.core.key import RowKey
 from qcompare.pipeline import results, sweep, workers
 from qcompare.pipeline.store import Store
@@ -55,6 +58,9 @@ def stored(what, seed, notify):
             for pair in own.comparisons:
                 key = RowKey.of(what.configuration, seed, pair.a, pair.b, pair.taps[0])
                 rows.append(ErrorsRow(key=key, figures=figures))
+        if table is METHODS:
+            not_run = failure("trial", "not run")
+            rows += METHODS.rows(fallen(what.configuration, seed, own.comparisons, not_run, own.method))
         content = packed({table.file: csv.written(table.frame(rows))})
         replace_whole(store.path(own.tables[table.file]), content)
     replace_whole(store.path(own.plots), packed({}))
@@ -217,7 +223,7 @@ def test_requests_share_one_pool_and_each_has_its_files(tmp_path, computing):
         assert str(what.folder / "errors.csv") in said
 
 
-OVER_ALL = {"errors.csv", "summary.csv", "methods.csv", "configurations.csv"}
+OVER_ALL = {"errors.csv", "summary.csv", "methods.csv", "configurations.csv", "techniques.csv"}
 
 
 def over_all(folder):
@@ -232,8 +238,8 @@ def test_several_configurations_have_files_over_all_of_them(tmp_path, computing)
     both = units(tmp_path, 4, 8)
     said = run(*both)[1]
     assert set(over_all(tmp_path)) == OVER_ALL
-    for name in over_all(tmp_path):
-        assert f"{tmp_path / name}\n" in said
+    assert all(f"{tmp_path / name}\n" in said for name in (*OVER_ALL, "methods.png"))
+    for name in OVER_ALL - {"techniques.csv"}:
         frames = [pd.read_csv(what.folder / name) for what in both]
         together = pd.read_csv(tmp_path / name)
         assert together["configuration"].unique().tolist() == sorted(what.configuration for what in both)
@@ -241,6 +247,10 @@ def test_several_configurations_have_files_over_all_of_them(tmp_path, computing)
         for what, frame in zip(both, frames, strict=True):
             own = together[together["configuration"] == what.configuration].reset_index(drop=True)
             pd.testing.assert_frame_equal(own[list(frame)], frame)
+    techniques = pd.read_csv(tmp_path / "techniques.csv")
+    assert techniques["model"].tolist() == 2 * ["lstm, units=4"] + 2 * ["lstm, units=8"]
+    assert techniques["method"].tolist() == 2 * ["int8", "int8 QAT"]
+    assert "Methods, means over seeds" in said
     joined = pd.read_csv(tmp_path / "errors.csv").merge(pd.read_csv(tmp_path / "configurations.csv"), how="left")
     assert set(joined["model.units"]) == {"[4]", "[8]"}
 

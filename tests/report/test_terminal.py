@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from qcompare.analysis.latency import Typical
+from qcompare.core.engine import interpreter
 from qcompare.core.tap import Tap
 from qcompare.report.csv import texts, written
-from qcompare.report.terminal import labels_table, line, seeds, show, summary_table
+from qcompare.report.terminal import labels_table, latency_table, line, seeds, show, summary_table, techniques_table
 from tests import rows as made
 from tests.rows import row
 
@@ -239,3 +241,94 @@ def test_a_line_is_broken_by_a_terminal_alone():
         shown = io.StringIO()
         line(Console(width=60, file=shown, force_terminal=terminal), text.strip())
         assert len(shown.getvalue().splitlines()) == count
+
+
+def technique(method="int8", model="lstm", **cells):
+    """A row of techniques.csv as text."""
+    row = {
+        "model": model,
+        "method": method,
+        "data_needed": "none",
+        "hardware": "CPU, GPU",
+        "on_micro": "",
+        "file_bytes": "10240.0",
+        "size_reduction": "",
+        "weights_in_float32": "0.0",
+        "metric": "accuracy",
+        "mean": "0.91234",
+        "ci95_low": "0.9",
+        "ci95_high": "0.92",
+    }
+    return row | cells
+
+
+def test_methods_have_the_columns_that_people_know():
+    lines = shown(techniques_table([technique(size_reduction="0.749", on_micro="True")])).splitlines()
+    assert lines[-3].split() == [
+        "int8", "none", "10.0", "75", "%", "91.23", "[90.0,", "92.0]", "CPU,", "GPU,", "Micro"
+    ]  # fmt: skip
+    headings = " ".join(lines[:3])
+    assert all(name in headings for name in ("method", "data needed", "KiB", "smaller", "accuracy (%)", "hardware"))
+
+
+def test_what_was_left_in_float_is_marked_and_float32_is_not():
+    rows = [
+        technique("float32", weights_in_float32="1.0"),
+        technique("dynamic", weights_in_float32="1.0"),
+        technique("dynamic, optimizations=DEFAULT", weights_in_float32="0.137"),
+    ]
+    text = " ".join(shown(techniques_table(rows), width=200).split())
+    assert "float32 none" in text
+    assert "dynamic (all in float) none" in text
+    assert "dynamic, optimizations=DEFAULT (14 % in float) none" in text
+
+
+def test_models_are_told_apart_where_there_are_several():
+    rows = [technique(model=model) for model in ("dense", "lstm, units=[4]")]
+    lines = [line.strip() for line in shown(techniques_table(rows)).splitlines()]
+    assert {"dense", "lstm, units=[4]"} <= set(lines)
+    assert "dense" not in shown(techniques_table(rows[:1]))
+
+
+def test_one_seed_has_no_interval_and_a_failed_method_dashes():
+    rows = [technique(ci95_low="", ci95_high=""), technique(mean="", ci95_low="", ci95_high="", file_bytes="")]
+    lines = shown(techniques_table(rows)).splitlines()[-4:-2]
+    assert lines[0].split() == ["int8", "none", "10.0", "-", "91.23", "CPU,", "GPU"]
+    assert lines[1].split() == ["int8", "none", "-", "-", "-", "CPU,", "GPU"]
+
+
+def test_the_error_of_a_regression_is_as_it_is():
+    row = technique(metric="mae", mean="0.012345", ci95_low="0.01", ci95_high="0.0145")
+    text = shown(techniques_table([row]))
+    assert "0.0123 [0.01, 0.0145]" in text
+    assert "MAE" in text
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_table_of_methods_fits(width):
+    rows = [
+        technique(
+            "int8 QAT, optimizations=OPTIMIZE_FOR_LATENCY",
+            data_needed="labelled training data",
+            hardware="CPU, GPU (Android), EdgeTPU, Hexagon",
+            on_micro="True",
+            size_reduction="0.75",
+        )
+    ]
+    assert max(map(len, shown(techniques_table(rows), width).splitlines())) <= width
+    text = "".join(shown(techniques_table(rows), width).split())
+    assert "91.23[90.0,92.0]" in text
+
+
+def test_times_stand_in_a_line_a_model():
+    models = [
+        Typical(configuration="lstm-int8", route=route, microseconds={interpreter("xnnpack"): 12.34})
+        for route in ("ptq", "qat")
+    ]
+    models.append(Typical(configuration="dense-int8", route="ptq", microseconds={interpreter("reference"): 0.55}))
+    lines = shown(latency_table(models)).splitlines()
+    assert [line.split() for line in lines[-3:]] == [
+        ["lstm-int8", "ptq", "12.3", "-"],
+        ["qat", "12.3", "-"],
+        ["dense-int8", "ptq", "-", "0.6"],
+    ]

@@ -1,0 +1,150 @@
+"""The plot of methods: where its dots stand, and what is said of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from qcompare.analysis.techniques import TECHNIQUES
+from qcompare.report.methods import APART, against_size, draw, side_by_side
+from qcompare.report.page import Dots, Page, Panel, Polygons, Words
+
+METHODS = {"float32": 40960, "float16": 20480, "dynamic": 40960, "int8": 10240}
+
+
+def methods(metric: str = "accuracy", seeds: int = 3) -> list[dict[str, str]]:
+    return [
+        {
+            "configuration": name,
+            "route": "ptq",
+            "accuracy": f"{0.9 + 0.01 * seed}" if metric == "accuracy" else "",
+            "mae": "" if metric == "accuracy" else f"{0.2 + 0.1 * seed}",
+        }
+        for name in METHODS
+        for seed in range(seeds)
+    ]
+
+
+def techniques(metric: str = "accuracy", **others: Any) -> pd.DataFrame:
+    rows = [
+        {
+            **dict.fromkeys(TECHNIQUES.dtypes),
+            "configuration": name,
+            "route": "ptq",
+            "model": "lstm",
+            "method": name,
+            "file_bytes": size,
+            "weights_in_float32": 1.0 if name in ("float32", "dynamic") else 0.0,
+            "metric": metric,
+            "n": 3,
+            "mean": 0.91,
+            "ci95_low": 0.89,
+            "ci95_high": 0.93,
+        }
+        | others
+        for name, size in METHODS.items()
+    ]
+    return pd.DataFrame(rows).astype(TECHNIQUES.dtypes)
+
+
+def panel(page: Page) -> Panel:
+    (only,) = page.panels
+    return only
+
+
+def seed_dots(drawn: Panel) -> list[Dots]:
+    """Those of the seeds, within the panel, by where they stand."""
+    dots = [mark for mark in drawn.marks if isinstance(mark, Dots) and mark.x[0] < drawn.x.high]
+    return sorted(dots, key=lambda each: float(each.x[0]))
+
+
+def names(drawn: Panel) -> list[str]:
+    return [mark.text for mark in drawn.marks if isinstance(mark, Words)]
+
+
+def test_every_seed_is_a_dot_at_the_size_of_its_model() -> None:
+    drawn = panel(against_size(methods(), techniques()))
+    dots = seed_dots(drawn)
+    for each in dots:
+        assert each.y.tolist() == pytest.approx([90, 91, 92])
+    int8, float16, first, second = (float(each.x[0]) for each in dots)
+    assert (int8, float16) == pytest.approx((10, 20))
+    inches = drawn.width / (drawn.x.high - drawn.x.low)
+    assert second - first == pytest.approx(APART / inches)
+    assert (first + second) / 2 == pytest.approx(40)
+    assert all(0 < x < drawn.x.high for x in (int8, second))
+
+
+def test_names_stand_beside_the_panel_from_the_smallest_on_with_what_is_left_in_float() -> None:
+    drawn = panel(against_size(methods(), techniques()))
+    assert names(drawn) == [
+        "int8: 10.0 KiB",
+        "float16: 20.0 KiB",
+        "float32: 40.0 KiB",
+        "dynamic (all in float): 40.0 KiB",
+    ]
+    places = [(mark.x, mark.y) for mark in drawn.marks if isinstance(mark, Words)]
+    assert all(x > drawn.x.high for x, _ in places)
+    assert [y for _, y in places] == sorted((y for _, y in places), reverse=True)
+    keys = [mark for mark in drawn.marks if isinstance(mark, Dots) and mark.x[0] > drawn.x.high]
+    looks = {each.look for each in keys}
+    assert len(looks) == 4
+    assert [key.look for key in keys][:2] == [each.look for each in seed_dots(drawn)][:2]
+
+
+def test_bands_are_the_intervals_and_one_seed_has_none() -> None:
+    drawn = panel(against_size(methods(), techniques()))
+    bands = [mark for mark in drawn.marks if isinstance(mark, Polygons)]
+    assert len(bands) == 4
+    assert {(round(band.corners[0, :, 1].min(), 6), round(band.corners[0, :, 1].max(), 6)) for band in bands} == {
+        (89, 93)
+    }
+    alone = panel(against_size(methods(seeds=1), techniques(ci95_low=np.nan, ci95_high=np.nan)))
+    assert not [mark for mark in alone.marks if isinstance(mark, Polygons)]
+    assert [each.y.tolist() for each in seed_dots(alone)] == [[90]] * 4
+
+
+def test_the_error_of_a_regression_is_in_real_units() -> None:
+    page = against_size(methods("mae"), techniques("mae", mean=0.3, ci95_low=0.1, ci95_high=0.5))
+    drawn = panel(page)
+    assert drawn.y.label == "MAE (real units)"
+    assert page.title.startswith("Mean absolute error against")
+    assert seed_dots(drawn)[0].y.tolist() == pytest.approx([0.2, 0.3, 0.4])
+
+
+def test_each_model_has_its_panel_and_one_without_figures_says_so() -> None:
+    found = techniques()
+    failed = found["configuration"] == "int8"
+    found["model"] = np.where(failed, "lmu", "lstm")
+    found["file_bytes"] = found["file_bytes"].mask(failed)
+    page = against_size(methods(), found)
+    assert {drawn.title for drawn in page.panels} == {"lstm", "lmu"}
+    (bare,) = (drawn for drawn in page.panels if drawn.title == "lmu")
+    assert names(bare) == ["no figures in any seed: findings.csv says why"]
+    assert max(drawn.bottom + drawn.height for drawn in page.panels) < page.height
+
+
+def test_the_same_rows_give_the_same_bytes() -> None:
+    text = "configuration,route,accuracy,mae\n" + "".join(
+        f"{row['configuration']},{row['route']},{row['accuracy']},{row['mae']}\n" for row in methods()
+    )
+    files = draw(text, techniques())
+    assert files == draw(text, techniques())
+    assert files["methods.png"].startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([], []),
+        ([1.0, 2.0], [1.0, 2.0]),
+        ([1.0, 1.0], [1 - APART / 2, 1 + APART / 2]),
+        ([1.0, 1.0, 1.0 + APART], [1 + APART * (n - 2 / 3) for n in range(3)]),
+        ([1.0, 1.0, 1.5 * APART + 1.0], [1 - APART / 2, 1 + APART / 2, 1 + 1.5 * APART]),
+    ],
+)
+def test_files_of_one_size_stand_side_by_side(places: list[float], expected: list[float]) -> None:
+    assert side_by_side(places) == pytest.approx(expected)
