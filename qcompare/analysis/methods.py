@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from qcompare.analysis.errors import figures
 from qcompare.analysis.figures import Figures
 from qcompare.analysis.result import Result
@@ -28,6 +30,7 @@ class Size:
     file_bytes, compressed_bytes: of the file, and of it after gzip at level 9.
     float32_bytes and so on: of all constants of a dtype, biases and shapes too, a shared buffer once.
     weights, weights_in_float32: elements of constant matrices of floats or int8, and how many of them are in float32.
+    zero_weights: how many of them stand for zero. distinct_values: the most different numbers in one matrix.
     """
 
     file_bytes: int | None = None
@@ -40,6 +43,8 @@ class Size:
     int64_bytes: int | None = None
     weights: int | None = None
     weights_in_float32: int | None = None
+    zero_weights: int | None = None
+    distinct_values: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +108,14 @@ def size(built: Built) -> Size:
     """What a model takes."""
     taken: Counter[str] = Counter()
     elements: Counter[bool] = Counter()
+    zeros, distinct = 0, 0
     for constant in constants(built.content):
         taken[constant.dtype] += constant.bytes
         if constant.is_weight:
             elements[constant.in_float32] += constant.elements
+            values = constant.values
+            zeros += int(np.count_nonzero(values == 0))
+            distinct = max(distinct, np.unique(values).size)
     return Size(
         file_bytes=len(built.content),
         compressed_bytes=len(gzip.compress(built.content, compresslevel=9, mtime=0)),
@@ -118,6 +127,8 @@ def size(built: Built) -> Size:
         int64_bytes=taken["int64"],
         weights=elements.total(),
         weights_in_float32=elements[True],
+        zero_weights=zeros,
+        distinct_values=distinct,
     )
 
 

@@ -68,14 +68,14 @@ def command(name: str, arguments: list[str]) -> int:
 def options_text() -> str:
     """Every option with its choices or its meaning."""
     from qcompare.config.compose import conf_directory
-    from qcompare.config.options import GROUPS, Config, Qat, Train
+    from qcompare.config.options import GROUPS, SECTIONS, Config
 
     lines = [
         f"  {group:<24}{', '.join(sorted(path.stem for path in (conf_directory() / group).glob('*.yaml')))}"
         for group in GROUPS
     ]
     lines += [f"  {item.name:<24}{item.metadata['text']}" for item in fields(Config) if item.metadata]
-    for prefix, kind in (("train", Train), ("qat", Qat)):
+    for prefix, kind in SECTIONS.items():
         lines += [f"  {f'{prefix}.{item.name}':<24}{item.metadata['text']}" for item in fields(kind)]
     for group, choices in GROUPS.items():
         for choice, kind in choices.items():

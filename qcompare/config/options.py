@@ -49,6 +49,20 @@ def real(low: float, high: float) -> Reader:
     return read
 
 
+def share(name: str, value: Any) -> float:
+    """A number from 0 on and less than 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise OptionError(f"{name}={_shown(value)}: must be a number from 0 on, less than 1")
+    return float(value)
+
+
+def clusters(name: str, value: Any) -> int:
+    """0 or a number from 2 to 256."""
+    if isinstance(value, bool) or not isinstance(value, int) or not (value == 0 or 2 <= value <= 256):
+        raise OptionError(f"{name}={_shown(value)}: must be a whole number from 2 to 256, or 0 for none")
+    return value
+
+
 def one_of(*choices: str) -> Reader:
     """One of a few words."""
 
@@ -389,6 +403,24 @@ class Train:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Prune:
+    """Pruning of the float network before it is quantized."""
+
+    sparsity: float = option(share, "share of each matrix that becomes zero; 0: none")
+    epochs: int = option(whole(1, 100_000), "passes over the training set")
+    learning_rate: float = option(real(0, 10), "at the start; it decays to zero")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """Clustering of the float network's weights before it is quantized."""
+
+    clusters: int = option(clusters, "values that each matrix has left, from 2 on; 0: all")
+    epochs: int = option(whole(1, 100_000), "passes over the training set")
+    learning_rate: float = option(real(0, 10), "at the start; it decays to zero")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Qat:
     """Grid-aware fine-tuning from the float weights."""
 
@@ -433,6 +465,9 @@ GROUPS: dict[str, dict[str, Any]] = {
 }
 """Option that chooses -> choice -> the options that come with it."""
 
+SECTIONS = {"train": Train, "prune": Prune, "cluster": Cluster, "qat": Qat}
+"""Options of steps of a trial, by the first part of their names."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -442,6 +477,8 @@ class Config:
     quant: Quant
     data: Data
     train: Train
+    prune: Prune
+    cluster: Cluster
     qat: Qat
     seed: tuple[int, ...] = option(seed_set, "7, 0..9 (both ends in) or [0,3,5]")
     workers: int = option(worker_count, "trials at a time; auto: one for each core")
@@ -480,7 +517,7 @@ def read(values: Mapping[str, Any]) -> Config:
 def parse(values: Mapping[str, Any]) -> Config:
     """The composed configuration, each option checked by itself. values: nested plain data. Raises OptionError."""
     parts = {name: _chosen(name, values.get(name)) for name in GROUPS}
-    sections = {"train": _section(Train, "train", values.get("train")), "qat": _section(Qat, "qat", values.get("qat"))}
+    sections = {name: _section(kind, name, values.get(name)) for name, kind in SECTIONS.items()}
     scalars = {
         item.name: item.metadata["read"](item.name, values.get(item.name)) for item in fields(Config) if item.metadata
     }
@@ -528,6 +565,7 @@ def _check_together(config: Config) -> None:
         )
     if isinstance(config.quant, Int16x8Quant):
         _check_int16x8(config)
+    _check_smaller(config)
     if config.model.lowering == "loop" and getattr(config.model, "return_sequences", False):
         raise OptionError(
             "model.return_sequences=true: a loop keeps its last output only; it needs model.lowering=unrolled"
@@ -550,6 +588,18 @@ def _check_int16x8(config: Config) -> None:
         )
     if config.qat.scheme == "tfmot":
         raise OptionError("quant=int16x8: tensorflow-model-optimization trains int8 only; add qat.scheme=aligned")
+
+
+def _check_smaller(config: Config) -> None:
+    asked = [
+        f"{name}={value:g}"
+        for name, value in (("prune.sparsity", config.prune.sparsity), ("cluster.clusters", config.cluster.clusters))
+        if value
+    ]
+    if len(asked) > 1:
+        raise OptionError(f"{asked[1]}: {asked[0]} is there too, whose zeros it would not keep; give one of them")
+    if asked and isinstance(config.model, KerasFile):
+        raise OptionError(f"{asked[0]}: networks of qcompare are made smaller; model=keras takes the file as it is")
 
 
 def _shown(value: Any) -> str:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 Source = TypeVar("Source")
 
+SMALLER = "qcompare.training.smaller_network"
+
 DATASET = Codec(dump=datasets.dump, load=datasets.load)
 TRACE = Codec(dump=dump_trace, load=load_trace)
 FILES: Codec[Files] = Codec(dump=dict, load=dict)
@@ -76,7 +78,7 @@ def float_network(config: Config, dataset: Stage[Dataset], seed: int) -> Stage[N
             inputs=inputs,
             codec=NETWORK,
         )
-    return training(
+    trained = training(
         "float training",
         "qcompare.training.float_network",
         model=plain(config.model),
@@ -86,6 +88,17 @@ def float_network(config: Config, dataset: Stage[Dataset], seed: int) -> Stage[N
         learning_rate=config.train.learning_rate,
         seed=seed,
     )
+    return smaller(config, trained, dataset, seed)
+
+
+def smaller(config: Config, network: Stage[Network], dataset: Stage[Dataset], seed: int) -> Stage[Network]:
+    """The float network pruned, or its weights clustered, where that is asked for."""
+    shared = {"network": network, "data": dataset, "batch_size": config.train.batch_size, "seed": seed}
+    if config.prune.sparsity:
+        return training("pruning", SMALLER, "prune", **shared, **plain(config.prune))
+    if config.cluster.clusters:
+        return training("clustering", SMALLER, "cluster", **shared, **plain(config.cluster))
+    return network
 
 
 def trace(route: str, engine: Engine, artifact: Stage[Artifact], dataset: Stage[Dataset]) -> Stage[Trace]:

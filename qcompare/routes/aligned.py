@@ -45,6 +45,7 @@ class Aligned:
             batch_size=config.train.batch_size,
             learning_rate=config.qat.learning_rate,
             range_momentum=config.qat.range_momentum if config.qat.ranges == "moving_average" else None,
+            keep_zeros=config.prune.sparsity > 0,
             seed=context.seed,
         )
         written = conversion(

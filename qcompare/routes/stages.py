@@ -16,9 +16,9 @@ NETWORK = Codec(dump=networks.dump, load=networks.load)
 BUILT = Codec(dump=artifacts.dump, load=artifacts.load)
 
 
-def training(name: str, module: str, **inputs: Any) -> Stage[Network]:
-    """The training that a module's `train` does."""
-    return Stage(name=name, compute=Function(module, "train"), inputs=inputs, codec=NETWORK)
+def training(name: str, module: str, function: str = "train", **inputs: Any) -> Stage[Network]:
+    """The training that a module's function does."""
+    return Stage(name=name, compute=Function(module, function), inputs=inputs, codec=NETWORK)
 
 
 def conversion(name: str, module: str, function: str, **inputs: Any) -> Stage[Built]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from qcompare.tflite.schema import TENSOR_TYPES
@@ -14,17 +15,25 @@ WEIGHTS = frozenset({"float32", "float16", "int8", "int4"})
 """Dtypes of weights; a matrix of others, such as the int32 paddings of a PAD, says how an operator works."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Constant:
-    """A constant: the schema's name of its dtype in small letters, its shape, and the bytes of its buffer."""
+    """A constant: the schema's name of its dtype in small letters, its shape, its buffer, and what the buffer takes."""
 
     dtype: str
     shape: tuple[int, ...]
     bytes: int
+    content: np.ndarray
 
     @property
     def elements(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def values(self) -> np.ndarray:
+        """Its numbers, as they are stored; zero is 0 in weights of any dtype. Raises ValueError for packed dtypes."""
+        if self.dtype == "int4":
+            raise ValueError("two int4 stand in a byte")
+        return self.content.view(self.dtype)
 
     @property
     def is_weight(self) -> bool:
@@ -45,7 +54,12 @@ def constants(content: bytes) -> tuple[Constant, ...]:
         size = root.Buffers(number).DataLength()
         if size and number not in found:
             shape = tuple(int(tensor.Shape(axis)) for axis in range(tensor.ShapeLength()))
-            found[number] = Constant(dtype=TENSOR_TYPES[tensor.Type()].lower(), shape=shape, bytes=int(size))
+            found[number] = Constant(
+                dtype=TENSOR_TYPES[tensor.Type()].lower(),
+                shape=shape,
+                bytes=int(size),
+                content=root.Buffers(number).DataAsNumpy(),
+            )
     return tuple(found.values())
 
 

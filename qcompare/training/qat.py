@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -34,9 +34,12 @@ def train(
     batch_size: int,
     learning_rate: float,
     range_momentum: float | None,
+    keep_zeros: bool = False,
     seed: int,
 ) -> TrainedQat:
     """Fine-tune from the float weights, on ranges that are calibrated first.
+
+    keep_zeros: whether elements of matrices that are zero stay so.
 
     simulate: `fake_quant`; `exact`, in the integers of `kernels`, whose ranges stand still after the calibration; or
         `mixed`, trained by fake quantization and evaluated in these integers.
@@ -46,6 +49,7 @@ def train(
         they do not hold, and are at last the extremes that `seen` finds in it; those of `exact` stay as calibrated.
     """
     weights = as_variables(float_weights)
+    zeros = {name: tf.constant(value != 0, tf.float32) for name, value in float_weights.items() if value.ndim > 1}
     everything = {**weights, **architecture.constants()}
     calibrated = calibrate(
         architecture, float_weights, dataset.x_train if range_momentum is None else dataset.calibration
@@ -61,12 +65,13 @@ def train(
         passes.append(Aligned(everything, {**calibrated, **moving}, kernels, number_format))
         return architecture.forward(FloatOps(passes[-1]), x)
 
-    forward: Forward
-    after_step: Callable[[], None] | None
-    if simulate == "exact":
-        forward, after_step = exact, None
-    else:
-        forward, after_step = fake_quantized, lambda: _renew(passes[-1], range_momentum)
+    def after_step() -> None:
+        if simulate != "exact":
+            _renew(passes[-1], range_momentum)
+        for name, mask in zeros.items() if keep_zeros else ():
+            weights[name].assign(weights[name] * mask)
+
+    forward: Forward = exact if simulate == "exact" else fake_quantized
     fit(
         forward,
         list(weights.values()),

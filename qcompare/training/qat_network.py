@@ -27,6 +27,7 @@ def train(
     batch_size: int,
     learning_rate: float,
     range_momentum: float | None,
+    keep_zeros: bool,
     seed: int,
 ) -> Network:
     """Fine-tuned from a float network."""
@@ -42,6 +43,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         range_momentum=range_momentum,
+        keep_zeros=keep_zeros,
         seed=seed,
     )
     return replace(

@@ -73,7 +73,9 @@ def test_a_row_is_a_model() -> None:
 
 def test_bytes_are_those_of_the_file_and_of_its_constants() -> None:
     build = Builder()
-    build.constant("kernel", np.zeros((40, 30), np.int8))
+    kernel = np.zeros((40, 30), np.int8)
+    kernel[:, 0] = np.arange(40) % 5 - 2
+    build.constant("kernel", kernel)
     build.constant("in float", np.zeros((5, 6), np.float32))
     build.constant("half", np.zeros((5, 6), np.float16))
     build.constant("bias", np.zeros(30, np.int32))
@@ -85,6 +87,7 @@ def test_bytes_are_those_of_the_file_and_of_its_constants() -> None:
     assert (found.float32_bytes, found.float16_bytes, found.int8_bytes) == (4 * (30 + 7), 60, 1200)
     assert (found.int16_bytes, found.int32_bytes, found.int64_bytes) == (0, 120, 240)
     assert (found.weights, found.weights_in_float32) == (1200 + 30 + 30, 30)
+    assert (found.zero_weights, found.distinct_values) == (1200 - 32 + 30 + 30, 5)
 
 
 def test_answers_are_the_default_interpreters_beside_the_float_networks() -> None:

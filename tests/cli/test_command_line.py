@@ -55,8 +55,7 @@ def refusal(capfd, arguments):
         (["data=cifar"], "data=cifar: must be digit_pixels, digits, file, mnist, sequence_sum or ucr"),
         (
             ["experiment=mine"],
-            "experiment=mine: must be japanese_vowels, qat_vs_tflite, qat_vs_tflite_depth or qat_vs_tflite_lmu; "
-            "--config-dir DIR takes those in DIR/experiment/",
+            "experiment=mine: must be ",
         ),
         (["model=lstm", "units=4"], "units: no such option"),
         (["model.order=4"], "model.order: no such option"),

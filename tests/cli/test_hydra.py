@@ -95,5 +95,5 @@ def test_the_script_completes_words(here):
 
     assert "hydra_bash_completion qcompare" in answer("", "install=bash")
     assert answer("qcompare model=", "query=bash").split() == [
-        f"model={n}" for n in ("dense", "lmu", "lstm", "simple_rnn")
+        f"model={n}" for n in ("dense", "keras", "lmu", "lstm", "simple_rnn")
     ]

@@ -12,13 +12,13 @@ from qcompare.analysis.listed import TABLES
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.analysis.techniques import TECHNIQUES
 from qcompare.audit.rows import COLUMNS
-from qcompare.config.options import GROUPS, Config, Qat, Train
+from qcompare.config.options import GROUPS, SECTIONS, Config
 from qcompare.core.key import PairKey, RowKey
 from qcompare.pipeline.results import TIMES
 from tests.commands import ROOT
 from tests.runs import Runs
 
-SECTIONS = dict(re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", (ROOT / "docs" / "results.md").read_text(), re.MULTILINE))
+CHAPTERS = dict(re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", (ROOT / "docs" / "results.md").read_text(), re.MULTILINE))
 """Heading -> the text below it."""
 
 LINE = re.compile(r"^\| `(?P<name>[^`|]+)` \| (?P<unit>[^|]*)\| (?P<meaning>[^|]+) \|$", re.MULTILINE)
@@ -30,7 +30,7 @@ UNITS = {
 
 def documented(section: str) -> list[str]:
     """The columns of a section, in their order."""
-    return [found["name"] for found in LINE.finditer(SECTIONS[section])]
+    return [found["name"] for found in LINE.finditer(CHAPTERS[section])]
 
 
 KEY = documented("The key of a row")
@@ -44,8 +44,8 @@ def options() -> set[str]:
         for kind in choices.values()
         for item in fields(kind)
     }
-    sections = {f"{name}.{item.name}" for name, kind in (("train", Train), ("qat", Qat)) for item in fields(kind)}
-    assert {item.name for item in fields(Config) if not item.metadata} == {*GROUPS, "train", "qat"}
+    sections = {f"{name}.{item.name}" for name, kind in SECTIONS.items() for item in fields(kind)}
+    assert {item.name for item in fields(Config) if not item.metadata} == {*GROUPS, *SECTIONS}
     return {"configuration", "data_content", "model_content"} | chosen | sections
 
 
@@ -74,21 +74,21 @@ def test_every_option_that_is_a_column_is_defined() -> None:
     assert set(documented("configurations.csv")) == options()
 
 
-@pytest.mark.parametrize("section", [name for name in SECTIONS if "| column |" in SECTIONS[name]])
+@pytest.mark.parametrize("section", [name for name in CHAPTERS if "| column |" in CHAPTERS[name]])
 def test_every_column_has_a_unit_and_a_meaning(section: str) -> None:
-    lines = [line for line in SECTIONS[section].splitlines() if line.startswith("| `")]
+    lines = [line for line in CHAPTERS[section].splitlines() if line.startswith("| `")]
     assert lines
     assert [found["name"] for line in lines if (found := LINE.match(line))] == documented(section)
-    assert {found["unit"].strip() for found in LINE.finditer(SECTIONS[section])} <= UNITS
+    assert {found["unit"].strip() for found in LINE.finditer(CHAPTERS[section])} <= UNITS
     assert len(documented(section)) == len(lines) == len(set(documented(section)))
 
 
 FILES = {
     name
-    for line in SECTIONS["Other files"].splitlines()
+    for line in CHAPTERS["Other files"].splitlines()
     if line[:1] == "|"
     for name in re.findall("`(.+?)`", line.split("|")[1])
-} | (set(SECTIONS) & {name for name in SECTIONS if name.endswith(".csv")})
+} | (set(CHAPTERS) & {name for name in CHAPTERS if name.endswith(".csv")})
 """The files that are told of; `audit.csv` is another command's, and neither store nor `techniques.csv` is of one
 configuration."""
 
