@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import re
 import shutil
-from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -15,23 +11,16 @@ import pytest
 from qcompare.report.experiment import main
 from tests import commands
 from tests.commands import ROOT
+from tests.experiments.recorded import analysis, table
 
-FOLDER = ROOT / "experiments" / "quantization_methods"
+NAME = "quantization_methods"
+FOLDER = ROOT / "experiments" / NAME
 TINY = ("seed=1", "train.epochs=1", "qat.epochs=1", "model.units=2", "data.test_samples=20", "workers=2")
 METHODS = ["float32", "int8", "int8 QAT"]
 KERNELS = [f"interpreter:{kernels}" for kernels in ("reference", "optimized", "xnnpack")]
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("quantization_methods_analyse", FOLDER / "analyse.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-analyse = load()
+analyse = analysis(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -91,17 +80,6 @@ def test_what_is_missing_is_one_line(outputs: Path, tmp_path: Path, capsys: pyte
 
 
 MINUS = "minus_float"
-README = (FOLDER / "README.md").read_text()
-
-
-def lines(heading: str) -> list[list[str]]:
-    """The cells of the table whose first line starts so; a model stands where it begins."""
-    found = re.search(rf"^\| {heading}.*\n\|[ -|]+\n((?:\|.*\n)+)", README, re.MULTILINE)
-    assert found is not None
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in found[1].splitlines()]
-    for above, own in pairwise(cells):
-        own[0] = own[0] or above[0]
-    return cells
 
 
 def signed(number: float) -> str:
@@ -127,7 +105,7 @@ def test_the_results_of_the_readme_are_those_recorded() -> None:
                 f"{row['arena_bytes'] / 1024:.1f}" if row["on_micro"] else "no kernel",
             ]
         )
-    assert lines(r"model \| method \| data") == expected
+    assert table(NAME, "model | method | data") == expected
     assert set(recorded["n"]) == {5}
     assert (recorded[f"{MINUS}_ci95_low"] <= 0).all()
     assert (recorded[f"{MINUS}_ci95_high"] >= 0).all()
@@ -138,14 +116,14 @@ def test_the_times_of_the_readme_are_those_recorded() -> None:
     for row in pd.read_csv(FOLDER / "latency.csv").to_dict("records"):
         told = f"1 ({row['median_us']:.1f})" if row["method"] == "float32" else f"{row['median']:.2f}"
         expected.setdefault((row["model"], row["method"]), []).append(told)
-    assert lines(r"model \| method \| reference") == [[*key, *ratios] for key, ratios in expected.items()]
+    assert table(NAME, "model | method | reference") == [[*key, *ratios] for key, ratios in expected.items()]
 
 
 def test_the_flags_of_the_readme_are_those_recorded() -> None:
     recorded = pd.read_csv(FOLDER / "flags.csv")
     assert recorded.groupby(["model", "method", "seed"])["sha256"].nunique().tolist() == [1] * 30
     first = [row for row in recorded.to_dict("records") if row["seed"] == 0]
-    found = {(model, method): digests for model, method, *digests in lines(r"model \| method \| DEFAULT")}
+    found = {(model, method): digests for model, method, *digests in table(NAME, "model | method | DEFAULT")}
     assert len(found) == 6
     names = ("DEFAULT", "OPTIMIZE_FOR_SIZE", "OPTIMIZE_FOR_LATENCY")
     for row in first:
