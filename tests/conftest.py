@@ -62,6 +62,13 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture
+def logging_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hydra sets logging up anew, which closes all handlers that there are: absl's, which TensorFlow leaves behind in
+    the process of the tests, would close the stream that pytest captures."""
+    monkeypatch.setattr("logging._handlerList", [])
+
+
+@pytest.fixture
 def one_op_models(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--one-op-models"))
 

@@ -153,7 +153,7 @@ TF_KERAS: Mapping[str, tuple[Callable[[Layers], Any], tuple[str, ...]]] = {
     "lstm_unrolled": (recurrent(lambda layers: layers.LSTM(40, unroll=True)), ("int8", "16x8", "float")),
     "lstm_bidirectional": (recurrent(lambda layers: layers.Bidirectional(layers.LSTM(40))), ("int8", "float")),
     "lstm_any_length": (recurrent(lstm, steps=None), ("int8", "float")),
-    "gru_unrolled": (recurrent(lambda layers: layers.GRU(24, unroll=True)), ("int8",)),
+    "gru_unrolled": (recurrent(lambda layers: layers.GRU(24, unroll=True)), ("int8", "float")),
     "gru": (recurrent(lambda layers: layers.GRU(24)), ("float",)),
     "attention": (attention, ("int8", "float")),
     "embedding": (embedding, ("int8", "float", "dynamic")),

@@ -4,6 +4,8 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -97,6 +99,20 @@ class Runs:
                 run = make(folder)
                 record.write_text(json.dumps([run.status, run.out, run.err]))
             return Run(folder, *json.loads(record.read_text()))
+
+    def everyday_models(self, keras: str) -> Path:
+        """The folder of the converted models of `tests.everyday_models`, NAME-SCHEME.tflite. keras: which Keras's."""
+
+        def make(folder: Path) -> Run:
+            command = [sys.executable, "-m", "tests.everyday_models", keras, str(folder)]
+            done = subprocess.run(
+                command, cwd=commands.ROOT, env=commands.environment(), capture_output=True, text=True, check=False
+            )
+            return Run(folder, done.returncode, done.stdout, done.stderr)
+
+        run = self.once(f"everyday models by {keras}", make)
+        assert run.status == 0, run.err
+        return run.folder
 
 
 def shared_root(factory: pytest.TempPathFactory) -> Path:

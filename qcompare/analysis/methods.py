@@ -12,7 +12,7 @@ import numpy as np
 from qcompare.analysis.errors import figures
 from qcompare.analysis.figures import Figures
 from qcompare.analysis.result import Result
-from qcompare.core.comparison import Side
+from qcompare.core.comparison import FLOAT_ROUTE, Side
 from qcompare.core.engine import FLOAT, LABELS, MICRO, QAT, EngineId, interpreter
 from qcompare.core.table import Table
 from qcompare.core.tap import OUTPUT
@@ -134,8 +134,9 @@ def size(built: Built) -> Size:
 
 def _worth(result: Result, route: str) -> Worth:
     model = Side(route, BY_DEFAULT)
-    plain = next((pair.a for pair in result.comparisons if pair.a.engine == FLOAT and pair.b == model), None)
-    found, to_float = _against(result, LABELS, model), _against(result, FLOAT, model)
+    plain = _float_beside(result, model)
+    found = _against(result, LABELS, model)
+    to_float = Figures() if plain is None else _against(result, plain.engine, model)
     of_float = Figures() if plain is None else _against(result, LABELS, plain)
     return Worth(
         accuracy=found.top1_agreement,
@@ -145,6 +146,12 @@ def _worth(result: Result, route: str) -> Worth:
         mae_of_float=of_float.mean_abs_error,
         mae_to_float=to_float.mean_abs_error,
     )
+
+
+def _float_beside(result: Result, model: Side) -> Side | None:
+    """The float network, or the user's converted one, that a model is compared with; None where there is none."""
+    sides = [pair.a for pair in result.comparisons if pair.b == model and pair.a.route != model.route]
+    return next((side for side in sides if side.engine == FLOAT or side.route == FLOAT_ROUTE), None)
 
 
 def _against(result: Result, engine: EngineId, b: Side) -> Figures:

@@ -41,6 +41,7 @@ def assembled(
     artifacts: tuple[Artifact, ...],
     findings: tuple[Finding, ...] = (),
     more: tuple[Finding, ...] = (),
+    of_tensors: tuple[Finding, ...] = (),
     method: str = "",
 ) -> Result:
     """A result of the traces of these sides, in their order, of the labels, integers for a classification, and of what
@@ -54,7 +55,7 @@ def assembled(
         comparisons=comparisons,
         artifacts={artifact.route: artifact for artifact in artifacts},
         traces=dict(zip(sides, traces, strict=True)) | own,
-        findings=(*findings, *more),
+        findings=(*findings, *more, *of_tensors),
         method=method,
     )
 

@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qcompare.cli import flags
 from qcompare.config.compose import conf_directory, configuration_name, reason
-from qcompare.config.options import Config, FilesData, KerasFile, OptionError, content, read
+from qcompare.config.options import Config, FilesData, GivenPair, KerasFile, OptionError, content, read
 
 if TYPE_CHECKING:
     from qcompare.core.ends import Ends
@@ -139,21 +139,42 @@ def checked(values: Mapping[str, Any]) -> Config:
     """The configuration of composed values; outputs can be written and data files used. Raises OptionError."""
     config = read(values)
     check_outputs(config.outputs)
-    ends = check_model(config.model) if isinstance(config.model, KerasFile) else None
+    ends = None
+    if isinstance(config.model, KerasFile):
+        ends = check_model("model.path", config.model)
+    if isinstance(config.model, GivenPair):
+        ends = check_pair(config.model)
     if isinstance(config.data, FilesData):
         check_files(config.data, ends)
     return config
 
 
-def check_model(model: KerasFile) -> Ends:
-    """What a user's model takes and gives. Raises OptionError for a file that cannot be used."""
+def check_pair(pair: GivenPair) -> Ends:
+    """What a user's pair of models takes and gives. Raises OptionError for files that cannot be used."""
+    from qcompare.tflite.file import ModelFileError
+    from qcompare.tflite.pair import check_alike, float_ends, integer_ends
+
+    try:
+        ends = integer_ends(pair.path)
+    except ModelFileError as error:
+        raise OptionError(f"model.path={error}") from error
+    try:
+        own = float_ends(pair.float_path) if pair.keras is None else check_model("model.float_path", pair.keras)
+        check_alike(pair.float_path, own, pair.path, ends)
+    except ModelFileError as error:
+        raise OptionError(f"model.float_path={error}") from error
+    return ends
+
+
+def check_model(option: str, model: KerasFile) -> Ends:
+    """What a user's Keras model takes and gives. Raises OptionError for a file that cannot be used."""
     from qcompare.models.keras_description import ends, of_file
     from qcompare.models.keras_file import KerasFileError
 
     try:
         return ends(of_file(model.path, content(model)))
     except KerasFileError as error:
-        raise OptionError(f"model.path={error}") from error
+        raise OptionError(f"{option}={error}") from error
 
 
 def check_outputs(outputs: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from qcompare.cli.arguments import Parser
-from qcompare.config.options import FilesData, OptionError, content, read
+from qcompare.config.options import FilesData, OptionError, UserModel, content, read
 
 GIVE = "give the folder of a configuration, such as outputs/lstm-int8"
 
@@ -46,7 +46,9 @@ def report(folder: Path) -> int:
 
     config = replace(read(configuration(folder)), outputs=folder.parent, fresh=False)
     if isinstance(config.data, FilesData):
-        check_data(folder, config.data)
+        check_files(folder, "data", config.data)
+    if isinstance(config.model, UserModel):
+        check_files(folder, "model", config.model)
     request = Request(config=config, configuration=folder.name)
     try:
         written = results.write_again(request)
@@ -56,19 +58,20 @@ def report(folder: Path) -> int:
     return int(written.failed)
 
 
-def check_data(folder: Path, data: FilesData) -> None:
-    """Raises ReportError unless the data files are those that the run was made with: labels are read from them."""
+def check_files(folder: Path, group: str, part: FilesData | UserModel) -> None:
+    """Raises ReportError unless the files are those that the run was made with: labels are read from those of the data,
+    shapes and layers from those of a model. group: `data` or `model`."""
     from qcompare.report import csv
 
     try:
         (made_with,) = csv.texts((folder / "configurations.csv").read_bytes())
-        recorded = made_with["data_content"]
+        recorded = made_with[f"{group}_content"]
     except (OSError, ValueError, KeyError) as error:
         raise ReportError(f"{folder}/configurations.csv: cannot be read; run the command again") from error
-    if (found := content(data)) != recorded:
+    if (found := content(part)) != recorded:
         wrong = "is another file than the run was made with" if found else "no such file from here"
-        files = " and ".join(map(str, data.files))
-        raise ReportError(f"{folder}: data={data.name}, {files}: {wrong}; put it back, or run the command again")
+        files = " and ".join(map(str, part.files))
+        raise ReportError(f"{folder}: {group}={part.name}, {files}: {wrong}; put it back, or run the command again")
 
 
 def configuration(folder: Path) -> Mapping[str, Any]:

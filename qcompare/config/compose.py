@@ -16,7 +16,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from qcompare.config.options import GROUPS, PATHS, Config, KerasFile, OptionError, UcrData, alternatives, parse
+from qcompare.config.options import GROUPS, PATHS, Config, OptionError, UcrData, UserModel, alternatives, parse
 from qcompare.core.digest import digest
 from qcompare.core.plain import plain
 
@@ -75,7 +75,7 @@ def configuration_name(config: Config) -> str:
         for key, value in differs.items()
         if key not in (*PATHS, "data_content", "model_content")
     ]
-    if isinstance(config.model, KerasFile):
+    if isinstance(config.model, UserModel):
         parts = [config.model.path.stem, *parts]
     text = re.sub(r"[^\w=.,+-]", "", "-".join(parts))[:NAME_LENGTH]
     return f"{name}-{text}-{digest(own)[:8]}"

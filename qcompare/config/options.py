@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -226,6 +226,29 @@ class KerasFile:
         return tuple(sorted(self.path.rglob("*.*"))) if self.path.is_dir() else (self.path,)
 
 
+@dataclass(frozen=True, kw_only=True)
+class GivenPair:
+    """A converted model of yours beside the float model that it came from."""
+
+    name: str = option(one_of("given"), "")
+    float_path: Path = option(path, "the float model: a .tflite, .keras or .h5 file, or a SavedModel folder")
+    path: Path = option(path, "the int8 .tflite file")
+
+    @property
+    def lowering(self) -> str:
+        """It is converted already."""
+        return ""
+
+    @property
+    def keras(self) -> KerasFile | None:
+        """The float model where it is Keras's; None for a `.tflite`."""
+        return None if self.float_path.suffix == ".tflite" else KerasFile(name="keras", path=self.float_path)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.path, *((self.float_path,) if self.keras is None else self.keras.files))
+
+
 OPTIMIZATIONS = one_of("DEFAULT", "OPTIMIZE_FOR_SIZE", "OPTIMIZE_FOR_LATENCY")
 OPTIMIZATIONS_TEXT = "TensorFlow's flag, as it is set; all do the same today"
 PER_CHANNEL_TEXT = "int8 weights of dense layers have a scale for each output, else one in all"
@@ -379,13 +402,21 @@ class MnistData:
         return (self.path or keras / "datasets" / "mnist.npz",)
 
 
+UserModel = KerasFile | GivenPair
+"""Models that are read from files."""
+
 FilesData = FileData | UcrData | MnistData
 """Data that are read from files."""
 
 
-def content(data: FilesData | KerasFile) -> str:
+def content(data: FilesData | UserModel) -> str:
     """The SHA-256 of a file, or one over those of several; "" when one is missing."""
     return _content(data.files)
+
+
+def file_content(path: Path) -> str:
+    """The SHA-256 of one file; "" when it is missing."""
+    return _content((path,))
 
 
 @cache
@@ -434,7 +465,7 @@ class Qat:
     range_momentum: float = option(real(0, 1), "share that a moving_average keeps of itself at each step")
 
 
-Model = DenseModel | SimpleRNNModel | LSTMModel | LMUModel | KerasFile
+Model = DenseModel | SimpleRNNModel | LSTMModel | LMUModel | UserModel
 IntegerQuant = Int8Quant | Int16x8Quant
 Quant = Float32Quant | Float16Quant | DynamicQuant | IntegerQuant
 Data = DigitsData | SequenceSumData | FilesData
@@ -446,6 +477,7 @@ GROUPS: dict[str, dict[str, Any]] = {
         "lstm": LSTMModel,
         "lmu": LMUModel,
         "keras": KerasFile,
+        "given": GivenPair,
     },
     "quant": {
         "float32": Float32Quant,
@@ -492,12 +524,12 @@ class Config:
         values = {name: value for name, value in plain(self).items() if name not in HOW_MUCH}
         if isinstance(self.data, FilesData):
             values["data_content"] = content(self.data)
-        if isinstance(self.model, KerasFile):
+        if isinstance(self.model, UserModel):
             values["model_content"] = content(self.model)
         return values
 
 
-PATHS = ("outputs", "data.file", "data.path", "model.path")
+PATHS = ("outputs", "data.file", "data.path", "model.path", "model.float_path")
 """Options whose values are paths."""
 
 UNDERSTOOD = "understood"
@@ -511,7 +543,8 @@ def read(values: Mapping[str, Any]) -> Config:
     """The composed configuration, checked. values: nested plain data. Raises OptionError."""
     config = parse(values)
     _check_together(config)
-    return config
+    # A seed decides nothing of a model that is converted already: one trial is all there is.
+    return replace(config, seed=config.seed[:1]) if isinstance(config.model, GivenPair) else config
 
 
 def parse(values: Mapping[str, Any]) -> Config:
@@ -553,7 +586,7 @@ def _section(kind: type, prefix: str, node: Any) -> Any:
 
 def _check_together(config: Config) -> None:
     if config.qat.scheme == "tfmot" and config.model.name != "dense":
-        why = "model=dense only" if isinstance(config.model, KerasFile) else "it rejects recurrent layers"
+        why = "model=dense only" if isinstance(config.model, UserModel) else "it rejects recurrent layers"
         raise OptionError(
             f"qat.scheme=tfmot: tensorflow-model-optimization: {why}; "
             f"model={config.model.name} needs qat.scheme=aligned"
@@ -598,8 +631,10 @@ def _check_smaller(config: Config) -> None:
     ]
     if len(asked) > 1:
         raise OptionError(f"{asked[1]}: {asked[0]} is there too, whose zeros it would not keep; give one of them")
-    if asked and isinstance(config.model, KerasFile):
-        raise OptionError(f"{asked[0]}: networks of qcompare are made smaller; model=keras takes the file as it is")
+    if asked and isinstance(config.model, UserModel):
+        raise OptionError(
+            f"{asked[0]}: networks of qcompare are made smaller; model={config.model.name} takes the file as it is"
+        )
 
 
 def _shown(value: Any) -> str:

@@ -8,6 +8,9 @@ from typing import Protocol
 from qcompare.core.engine import EngineId
 from qcompare.core.tap import OUTPUT, Tap
 
+FLOAT_ROUTE = "float"
+"""The route of what every conversion is measured against."""
+
 
 @dataclass(frozen=True)
 class Side:

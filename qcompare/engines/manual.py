@@ -8,13 +8,14 @@ from typing import final
 
 import numpy as np
 
-from qcompare.core.engine import EngineId
+from qcompare.core.engine import MICRO, EngineId
 from qcompare.core.finding import Finding, failure, remark
 from qcompare.core.graph import Model
 from qcompare.core.tap import OUTPUT, Tap
 from qcompare.core.trace import Trace
 from qcompare.engines.converted import inputs_of, output_trace
 from qcompare.engines.sequences import Inputs, Outputs, integers, stacked
+from qcompare.tflite import free_batch
 from qcompare.tflite.artifact import Artifact
 from qcompare.tflite.free_length import settled
 
@@ -58,7 +59,9 @@ def computed(engine: EngineId, model: Model, x: Inputs, taps: Collection[Tap], *
     try:
         with threadpool_limits(BLAS_THREADS):
             if isinstance(x, np.ndarray):
-                result = executor.run(model, inputs_of(model.main, x), arithmetic).result
+                # TensorFlow Lite Micro takes the shapes of the file.
+                shaped = model if arithmetic == MICRO.look else free_batch.settled(model)
+                result = executor.run(shaped, inputs_of(model.main, x), arithmetic).result
             else:
                 result = stacked(by_hand(model, integers(model.main, x), arithmetic))
     except UndefinedError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from qcompare.core.method import Method
+from qcompare.core.method import FLOAT32, Method
 from qcompare.core.network import Network
 from qcompare.export.post_training import built
 from qcompare.tflite.artifact import Built
@@ -18,9 +18,19 @@ def converted(network: Network, calibration: np.ndarray, method: Method) -> Buil
 
     A GRU or SimpleRNN in integers is operators for every time step: calibrating its loop takes the process down.
     """
-    model = twin_of(network, batch=1, unroll=method.integer)
+    return _converted(network, as_input(network.model, calibration), method, unroll=method.integer)
+
+
+def in_float(network: Network, given: Built) -> Built:
+    """The float model, with operators for every time step where the integer model has no loop."""
+    loops = any(operator.name == "WHILE" for operator in given.model.main.operators)
+    return _converted(network, None, Method(name=FLOAT32, optimizations="NONE"), unroll=not loops)
+
+
+def _converted(network: Network, calibration: np.ndarray | None, method: Method, *, unroll: bool) -> Built:
+    model = twin_of(network, batch=1, unroll=unroll)
     # The model itself would bring functions along, which the converter traces for nothing.
     module = tf.Module()
     module.held = model.weights
     function = traced(lambda x: model(x, training=False), tuple(network.model["input_shape"]))
-    return built(convert_traced(function, as_input(network.model, calibration), method, module), method)
+    return built(convert_traced(function, calibration, method, module), method)

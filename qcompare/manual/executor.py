@@ -38,6 +38,7 @@ def run(
     keep: Keep = "outputs",
     chunk: int | None = None,
     rules: Mapping[int, str] | None = None,
+    instead: Mapping[int, np.ndarray] | None = None,
 ) -> TensorValues:
     """The main graph computed from its inputs, free-running, operator by operator.
 
@@ -47,8 +48,10 @@ def run(
     keep: the tensors of the trace: names, "outputs" of the graph, or "all" activations.
     chunk: samples computed together; from the graph's activation bytes when None. The result does not depend on it.
     rules: operator index -> name of a rule to follow in place of the arithmetic's.
+    instead: tensor index -> values as those of an input, which operators read in place of what was computed; kept is
+        what was computed.
 
-    keep and rules speak of the main graph; what a loop runs within follows the arithmetic and is not kept.
+    keep, rules and instead speak of the main graph; what a loop runs within follows the arithmetic and is not kept.
     Variables start every sample at their zero point. Raises ValueError for inputs that do not fit the graph and
     NotCoveredError for an operator, dtype or option that is not computed.
     """
@@ -62,13 +65,15 @@ def run(
     if len(counts) != 1:
         raise ValueError(f"the inputs differ in their number of samples: {sorted(counts)}")
     samples = counts.pop()
+    given = {index: _fitted(graph.tensors[index], array) for index, array in (instead or {}).items()}
     kept = [graph.tensors[index] for index in _kept(graph, keep)]
     traced = {t.name: np.empty((samples, *sample_shape(t.shape)), t.dtype) for t in kept}
     chunk = chunk or _chunk(model)
     plan = _plan(model, 0, arithmetic, rules or {}, {tensor.index for tensor in kept})
     for start in range(0, samples, chunk):
         part = slice(start, min(start + chunk, samples))
-        found = _carried_out(plan, {index: array[part] for index, array in values.items()}, part.stop - part.start)
+        own, others = ({index: array[part] for index, array in each.items()} for each in (values, given))
+        found = _carried_out(plan, own, part.stop - part.start, others)
         for tensor in kept:
             traced[tensor.name][part] = found[tensor.index].reshape(-1, *sample_shape(tensor.shape))
     return TensorValues(tensors=traced, output=graph.tensors[graph.outputs[0]].name)
@@ -191,15 +196,22 @@ def _from_within(operator: Operator, number: int, error: NotCoveredError) -> Not
     return type(error)(operator, f"{inner}: {error.missing}")
 
 
-def _carried_out(plan: _Plan, inputs: Mapping[int, np.ndarray], samples: int) -> dict[int, np.ndarray]:
-    """The values of the plan's kept tensors, each [samples, *shape]."""
-    live = dict(inputs)
+def _carried_out(
+    plan: _Plan, inputs: Mapping[int, np.ndarray], samples: int, instead: Mapping[int, np.ndarray] | None = None
+) -> dict[int, np.ndarray]:
+    """The values of the plan's kept tensors, each [samples, *shape].
+
+    instead: what operators read in place of what was computed, as `live` has it.
+    """
+    live, kept = dict(inputs), {}
     for operator in plan.operators:
         results = _computed(plan, _call(plan, operator, live, plan.constants, samples))
         live.update(zip(operator.outputs, results, strict=True))
+        for index in set(operator.outputs).intersection(instead or ()):
+            kept[index], live[index] = live[index], (instead or {})[index]
         for index in plan.freed[operator.index]:
             live.pop(index, None)
-    return {index: _value(plan, index, live, samples) for index in plan.kept}
+    return {index: kept[index] if index in kept else _value(plan, index, live, samples) for index in plan.kept}
 
 
 def _value(plan: _Plan, index: int, live: Mapping[int, np.ndarray], samples: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import count, takewhile
 from pathlib import Path
@@ -52,6 +52,38 @@ def layers(model: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> list[K
             )
         )
     return found
+
+
+def ends_in_softmax(model: Mapping[str, Any]) -> bool:
+    """Whether a described model gives a softmax."""
+    return (
+        _last(model["layers"])["config"].get("activation") == "softmax" or _last(model["layers"])["kind"] == "Softmax"
+    )
+
+
+def with_end(model: Mapping[str, Any], *, softmax: bool) -> dict[str, Any]:
+    """A described model with a softmax at its end, or without."""
+    layers = [dict(layer) for layer in model["layers"]]
+    if ends_in_softmax(model) == softmax:
+        return dict(model)
+    last = _last(layers)
+    if softmax:
+        added = {"name": f"{layers[-1]['name']}_softmax", "kind": "Softmax", "config": {"axis": -1}}
+        layers.append({**added, "inputs": [layers[-1]["name"]]})
+    elif last["kind"] == "Softmax":
+        last |= {"kind": "Activation", "config": {"activation": "linear"}}
+    else:
+        last["config"] = {**last["config"], "activation": "linear"}
+    return {**model, "layers": layers}
+
+
+def _last(layers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The layer that gives the output, seen through those that hand on what they get."""
+    by_name = {layer["name"]: layer for layer in layers}
+    layer = layers[-1]
+    while layer["kind"] in IGNORED:
+        layer = by_name[layer["inputs"][0]]
+    return layer
 
 
 def ends(model: KerasModel) -> Ends:

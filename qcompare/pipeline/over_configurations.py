@@ -14,6 +14,7 @@ from qcompare.analysis.latency import LATENCY, Timed
 from qcompare.analysis.methods import METHODS
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.analysis.techniques import TECHNIQUES
+from qcompare.config.options import GivenPair
 from qcompare.core.files import replace_whole
 from qcompare.core.table import Table
 from qcompare.pipeline import steps
@@ -50,15 +51,20 @@ def _written(folder: Path, requests: Sequence[Request], timed: Mapping[Request, 
     files = {table.file: _together(table, [request.folder for request in requests]) for table in TABLES}
     files["configurations.csv"] = configurations(requests)
     store = Store(root=requests[0].store)
-    methods = files[METHODS.file].decode()
-    techniques = steps.techniques(methods, {request.configuration: options_of(request) for request in requests})
-    files |= {**store.files(techniques), **store.files(steps.methods_plot(methods, techniques))}
+    # A user's pair of models was quantized elsewhere: no technique is known of it.
+    known = [request for request in requests if not isinstance(request.config.model, GivenPair)]
+    if known:
+        methods = _together(METHODS, [request.folder for request in known]).decode()
+        techniques = steps.techniques(methods, {request.configuration: options_of(request) for request in known})
+        files |= {**store.files(techniques), **store.files(steps.methods_plot(methods, techniques))}
     if together := [each for request in requests for each in timed.get(request, ())]:
         files[LATENCY.file] = csv_of(LATENCY, together)
     with FileLock(store.root / LOCK):
         for name, content in files.items():
             replace_whole(folder / name, content)
-    return Together(paths=[folder / name for name in files], techniques=csv.texts(files[TECHNIQUES.file]))
+    return Together(
+        paths=[folder / name for name in files], techniques=csv.texts(files[TECHNIQUES.file]) if known else []
+    )
 
 
 def _together(table: Table[Any, Any], folders: Sequence[Path]) -> bytes:

@@ -17,8 +17,8 @@ from filelock import FileLock
 from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.findings import FINDINGS
 from qcompare.analysis.latency import LATENCY, Timed
-from qcompare.analysis.listed import TABLES
 from qcompare.analysis.statistics import SUMMARY
+from qcompare.analysis.tensors import TENSORS
 from qcompare.config.options import UNDERSTOOD
 from qcompare.core.archive import Files, arrays_packed
 from qcompare.core.digest import digest
@@ -98,10 +98,11 @@ def contents(trial: Trial, store: Store) -> Files:
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What was written of a request: rows of summary.csv and findings.csv, and paths. failed: anything fell short."""
+    """What was written of a request: rows of CSV files that are shown, and paths. failed: anything fell short."""
 
     summary: list[dict[str, str]]
     findings: list[dict[str, str]]
+    tensors: list[dict[str, str]]
     paths: list[Path]
 
     @property
@@ -124,8 +125,8 @@ def write(
         if trial.seed not in fallen:
             publish(request.folder, trial, store)
     files: dict[str, bytes] = {}
-    for table in TABLES:
-        files[table.file] = csv.joined([rows_of(trial, table, store) for trial in ended])
+    for file in ended[0].tables:
+        files[file] = csv.joined([rows_of(trial, file, store) for trial in ended])
     errors, summary = steps.summary(tuple(trial.tables[ERRORS.file] for trial in ended))
     files |= store.files(summary)
     plots = store.files(steps.seeds_plots(request.configuration, errors, summary))
@@ -140,10 +141,11 @@ def write(
     with FileLock(store.root / LOCK):
         for name, content in files.items():
             replace_whole(request.folder / name, content)
-    shown = [*(table.file for table in TABLES), SUMMARY.file, *([LATENCY.file] if timed else []), *plots]
+    shown = [*ended[0].tables, SUMMARY.file, *([LATENCY.file] if timed else []), *plots]
     return Written(
         summary=csv.texts(files[SUMMARY.file]),
         findings=csv.texts(files[FINDINGS.file]),
+        tensors=csv.texts(files[TENSORS.file]) if TENSORS.file in files else [],
         paths=[request.folder / name for name in shown],
     )
 
@@ -167,10 +169,10 @@ def write_again(request: Request) -> Written:
     return write(request, trials, fallen, store, understood(store.value(trials[0].data)))
 
 
-def rows_of(trial: Trial, table: Table[Any, Any], store: Store) -> bytes:
-    """The CSV file of one seed."""
-    stage = trial.tables[table.file]
-    return csv.written(store.value(stage)) if stage.codec is None else store.files(stage)[table.file]
+def rows_of(trial: Trial, file: str, store: Store) -> bytes:
+    """One CSV file of one seed."""
+    stage = trial.tables[file]
+    return csv.written(store.value(stage)) if stage.codec is None else store.files(stage)[file]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,9 +13,11 @@ from qcompare.config.options import OptionError
 from qcompare.core.child import ChildCrashedError, ChildFailedError
 from qcompare.core.finding import Finding, Severity
 from qcompare.core.stage import left
+from qcompare.data.dataset import Dataset
 from qcompare.data.error import DataFileError
+from qcompare.data.shape import ShapeError
 from qcompare.data.understood import Understood, findings, understood
-from qcompare.pipeline import latency, over_configurations, workers
+from qcompare.pipeline import latency, over_configurations, steps, workers
 from qcompare.pipeline.plan import asked, plan
 from qcompare.pipeline.progress import Count, bar, lines
 from qcompare.pipeline.request import Request
@@ -67,7 +69,8 @@ def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -
         over = over_configurations.write(requests, timed)
         if tables:
             for together in over:
-                console.print(terminal.techniques_table(together.techniques))
+                if together.techniques:
+                    console.print(terminal.techniques_table(together.techniques))
             if timed:
                 everything = [each for own in timed.values() for each in own]
                 console.print(terminal.latency_table(typical(everything)))
@@ -98,12 +101,23 @@ def taken_for(requests: Sequence[Request], trials: dict[str, list[Trial]], conso
                 dataset = Store(root=request.store).value(stage)
             except DataFileError as error:
                 raise OptionError(str(error)) from error
+            except ShapeError as error:
+                raise OptionError(f"data={request.config.data.name}: {error}") from error
+            check_outputs(request, dataset)
             told[stage.key] = understood(dataset)
             line(console, f"data={request.config.data.name}: {told[stage.key]}")
             for finding in findings(dataset):
                 terminal.finding(console, finding.severity.value, finding.where, finding.text)
         found[request.configuration] = told[stage.key]
     return found
+
+
+def check_outputs(request: Request, dataset: Dataset) -> None:
+    """Raises OptionError for targets that are not as wide as the output of a user's model."""
+    ends = steps.ends_of(request.config.model)
+    if ends is not None and ends.outputs not in (None, dataset.outputs):
+        wrong = f"the targets ask for {dataset.outputs} outputs; the model gives {ends.outputs}"
+        raise OptionError(f"data={request.config.data.name}: {wrong}")
 
 
 def missing(request: Request, trials: Sequence[Trial]) -> dict[Task, int]:
@@ -138,7 +152,7 @@ def measured(
 
 def show(request: Request, written: Written, reused: int, store: Store, console: Console) -> None:
     """The small tables, the findings and the paths of what was written."""
-    terminal.show(console, request.configuration, written.summary, written.findings)
+    terminal.show(console, request.configuration, written.summary, written.findings, written.tensors)
     if reused:
         line(console, f"{reused} of {len(request.config.seed)} seeds were stored already")
     for path in written.paths:

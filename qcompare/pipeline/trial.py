@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from qcompare.analysis.comparisons import comparisons, sides
 from qcompare.analysis.listed import TABLES
 from qcompare.analysis.result import Result
-from qcompare.config.options import Config
+from qcompare.analysis.tensors import TENSORS
+from qcompare.config.options import Config, GivenPair
 from qcompare.core.archive import Files
 from qcompare.core.comparison import Comparison
 from qcompare.core.finding import Finding
@@ -19,6 +20,7 @@ from qcompare.core.stage import Stage
 from qcompare.data.dataset import Dataset
 from qcompare.engines.listed import ENGINES
 from qcompare.pipeline import steps
+from qcompare.routes.given import told as ends_told
 from qcompare.routes.listed import ROUTES, untaken
 from qcompare.routes.route import Context
 
@@ -47,7 +49,8 @@ class Trial:
     def fallen(self, finding: Finding) -> Trial:
         """The trial as far as it can be told when it did not end: rows without figures, and why."""
         result = steps.fallen_result(self.configuration, self.seed, self.comparisons, finding, self.method)
-        return replace(self, result=result, tables=_tables(result, kept=False))
+        own = {file: steps.no_rows(TENSORS) for file in self.tables if file == TENSORS.file}
+        return replace(self, result=result, tables=_tables(result, kept=False) | own)
 
 
 def trial(config: Config, configuration: str, seed: int) -> Trial:
@@ -62,17 +65,22 @@ def trial(config: Config, configuration: str, seed: int) -> Trial:
     pairs = comparisons(routes, list(engines))
     traces = {side: steps.trace(side.route, engines[side.engine], artifacts[side.route], data) for side in sides(pairs)}
 
-    result = steps.whole_result(
-        configuration, seed, pairs, traces, artifacts, data, context.method.name, untaken(config)
-    )
+    method = steps.method_of(context)
+    tensors = steps.tensor_pairs(context, artifacts) if isinstance(config.model, GivenPair) else None
+    told = (*untaken(config), *ends_told(config))
+    of_tensors = None if tensors is None else steps.tensor_findings(tensors)
+    result = steps.whole_result(configuration, seed, pairs, traces, artifacts, data, method, told, of_tensors)
+    tables = _tables(result)
+    if tensors is not None:
+        tables[TENSORS.file] = steps.rows(TENSORS, steps.tensors_compared(configuration, seed, tensors))
     return Trial(
         configuration=configuration,
         seed=seed,
-        method=context.method.name,
+        method=method,
         data=data,
         comparisons=pairs,
         result=result,
-        tables=_tables(result),
+        tables=tables,
         plots=steps.trial_plots(result),
     )
 

@@ -142,7 +142,9 @@ def scatter(
         high=x_high,
         ticks=fitting(_fewer_ticks(x_low, x_high, 5), x_low, x_high, width),
     )
-    labelled = replace(x_axis, label=f"{base} (real units)")
+    whole, short = f"{base} (real units)", f"{base}"
+    fits = widest([whole]) * LABEL / TICK <= width + GAP / 2
+    labelled = replace(x_axis, label=whole if fits else short)
     keys, keys_height = _legend(
         [
             ("equal", Lines(points=np.array([[(-0.09, 0), (0.09, 0)]]), colour=GREY, width=0.8)),

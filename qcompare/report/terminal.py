@@ -26,14 +26,16 @@ Metrics = Mapping[str, Mapping[str, float]]
 """Metric -> its statistics by name; NaN where one is not defined."""
 
 
-def show(console: Console, configuration: str, summary: Rows, findings: Rows) -> None:
-    """The tables of a configuration, and its findings: the rows of summary.csv and of findings.csv. What several seeds
-    have in common is told once."""
+def show(console: Console, configuration: str, summary: Rows, findings: Rows, tensors: Rows = ()) -> None:
+    """The tables of a configuration, and its findings: the rows of summary.csv, findings.csv and tensors.csv. What
+    several seeds have in common is told once."""
     console.print()
     line(console, configuration)
     narrow = console.width < WIDE
     console.print(summary_table(summary, narrow=narrow))
     console.print(labels_table(summary, narrow=narrow))
+    if tensors:
+        console.print(tensors_table(tensors))
     alike: dict[tuple[str, ...], list[int]] = {}
     for row in findings:
         alike.setdefault(tuple(row[name] for name in ("severity", "route", "where", "text")), []).append(
@@ -196,6 +198,35 @@ def _mean_and_interval(row: Mapping[str, str]) -> str:
     else:
         shown, between = _number(mean, ".3g"), f"{low:.3g}, {high:.3g}"
     return shown if math.isnan(low) else f"{shown} \\[{between}]"
+
+
+def tensors_table(tensors: Rows) -> Table:
+    """The layers of a user's pair of models, the worst first: MOST_LAYERS rows of tensors.csv that have figures."""
+    compared = [row for row in tensors if row["n"]]
+    more = len(compared) - MOST_LAYERS
+    table = _table("Layers, the worst first" + (f", {more} more in tensors.csv" if more > 0 else ""))
+    table.add_column("tensor", overflow="fold")
+    table.add_column("operator", overflow="fold")
+    for heading in ("weights\noff LSB", "alone\nLSB", "alone\nSQNR", "whole\nLSB", "whole\nSQNR"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    columns = ("weights_max_lsb", "local_max_lsb", "local_sqnr_db", "max_lsb", "sqnr_db")
+    for row in compared[:MOST_LAYERS]:
+        numbers = [
+            _number(float(row[name] or "nan"), ".0f" if name.endswith("_lsb") and name != columns[0] else ".1f")
+            for name in columns
+        ]
+        table.add_row(_short(row["tap"]), row["op"] or "input", *numbers)
+    return table
+
+
+MOST_LAYERS = 20
+"""Of the table of layers."""
+
+
+def _short(name: str) -> str:
+    """A tensor's name without the others that the converter joined to it, and without its model's."""
+    first = name.partition(";")[0]
+    return first.partition("/")[2] or first
 
 
 def latency_table(models: Sequence[Typical]) -> Table:

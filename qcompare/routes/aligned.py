@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from qcompare.config.options import Config, Int8Quant, IntegerQuant, KerasFile, content
+from qcompare.config.options import Config, GivenPair, Int8Quant, IntegerQuant, KerasFile, content
 from qcompare.core.engine import QAT, EngineId
 from qcompare.core.function import Function
 from qcompare.core.network import Network
@@ -27,7 +27,9 @@ class Aligned:
     converted: bool = True
 
     def applies(self, config: Config) -> bool:
-        return config.qat.scheme == "aligned" and isinstance(config.quant, IntegerQuant) and not untrained(config)
+        if config.qat.scheme != "aligned" or isinstance(config.model, GivenPair):
+            return False
+        return isinstance(config.quant, IntegerQuant) and not untrained(config)
 
     def build(self, context: Context) -> Stage[Artifact]:
         config = context.config

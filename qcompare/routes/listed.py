@@ -6,12 +6,16 @@ from qcompare.config.options import Config, IntegerQuant
 from qcompare.core.finding import Finding, warning
 from qcompare.routes.aligned import Aligned, untrained
 from qcompare.routes.free_length import FreeLength
+from qcompare.routes.given import Given, GivenFloat
 from qcompare.routes.post_training import PostTraining
 from qcompare.routes.route import Route
 from qcompare.routes.tfmot import Tfmot
 from qcompare.routes.unconverted import Unconverted
 
-ROUTES: tuple[Route, ...] = (Unconverted(), PostTraining(), FreeLength(), Aligned(), Tfmot())
+ROUTES: tuple[Route, ...] = (
+    *(Unconverted(), GivenFloat(), Given()),
+    *(PostTraining(), FreeLength(), Aligned(), Tfmot()),
+)
 
 
 def untaken(config: Config) -> tuple[Finding, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from qcompare.config.options import Config, IntegerQuant, KerasFile, Model
+from qcompare.config.options import Config, GivenPair, IntegerQuant, KerasFile, Model
 from qcompare.core.engine import EngineId
 from qcompare.core.method import FLOAT32, Method
 from qcompare.core.stage import Stage
@@ -24,7 +24,7 @@ class PostTraining:
     converted: bool = True
 
     def applies(self, config: Config) -> bool:
-        return True
+        return not isinstance(config.model, GivenPair)
 
     def build(self, context: Context) -> Stage[Artifact]:
         if isinstance(context.config.quant, IntegerQuant) and context.config.quant.tool == "litert_quantizer":

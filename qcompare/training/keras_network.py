@@ -17,6 +17,8 @@ from qcompare.data.dataset import Dataset
 from qcompare.models import keras_description
 from qcompare.models.keras_ours import ours
 from qcompare.models.keras_twin import twin
+from qcompare.tflite.artifact import Built
+from qcompare.tflite.pair import ends_in_softmax
 from qcompare.training import runtime
 
 BATCH = 256
@@ -51,6 +53,12 @@ def as_ours(network: Network) -> Network:
         weights=found.weights,
         evaluate=Function("qcompare.training.float_network", "evaluate"),
     )
+
+
+def with_end_of(network: Network, given: Built) -> Network:
+    """The network with a softmax at its end where an integer model has one, and without where it has none."""
+    changed = keras_description.with_end(network.model, softmax=ends_in_softmax(given.model.main))
+    return replace(network, model=changed)
 
 
 def evaluate(network: Network, x: np.ndarray) -> np.ndarray:

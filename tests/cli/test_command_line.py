@@ -13,6 +13,8 @@ from qcompare.cli.compare import check_outputs
 from qcompare.config.options import GROUPS, OptionError
 from tests import commands
 
+pytestmark = pytest.mark.usefixtures("logging_left_alone")
+
 NOBODY = 65534
 
 
@@ -23,13 +25,6 @@ def here(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def logging_left_alone(monkeypatch):
-    """Hydra sets logging up anew, which closes all handlers that there are: absl's, which TensorFlow leaves behind in
-    the process of the tests, would close the stream that pytest captures."""
-    monkeypatch.setattr("logging._handlerList", [])
 
 
 def contents(folder):
@@ -50,7 +45,7 @@ def refusal(capfd, arguments):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["model=gru"], "model=gru: must be dense, keras, lmu, lstm or simple_rnn"),
+        (["model=gru"], "model=gru: must be dense, given, keras, lmu, lstm or simple_rnn"),
         (["quant=int9"], "quant=int9: must be dynamic, float16, float32, int16x8 or int8"),
         (["data=cifar"], "data=cifar: must be digit_pixels, digits, file, mnist, sequence_sum or ucr"),
         (
@@ -64,8 +59,8 @@ def refusal(capfd, arguments):
         (["model.units=0"], "model.units=0: must be a width"),
         (["model.units=[8,x]"], "model.units=[8,x]: must be a width"),
         (["model.units={a:1}"], "model.units={'a': 1}: must be a width"),
-        (["model.name=[lstm]"], "model=[lstm]: must be dense, simple_rnn, lstm, lmu or keras"),
-        (["model.name={a:1}"], "model={'a': 1}: must be dense, simple_rnn, lstm, lmu or keras"),
+        (["model.name=[lstm]"], "model=[lstm]: must be dense, simple_rnn, lstm, lmu, keras or given"),
+        (["model.name={a:1}"], "model={'a': 1}: must be dense, simple_rnn, lstm, lmu, keras or given"),
         (["qat.scheme=[aligned]"], "qat.scheme=[aligned]: must be aligned or tfmot"),
         (["model=keras"], "model.path: missing; give model.path=..., the .keras or .h5 file"),
         (["model=keras", "model.path=no.keras"], "model.path=no.keras: no such file; give a .keras or .h5 file"),
@@ -173,7 +168,7 @@ def test_a_data_file_that_cannot_be_used(here, capfd):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["model=gru"], "qcompare: model=gru: must be dense, keras, lmu, lstm or simple_rnn\n"),
+        (["model=gru"], "qcompare: model=gru: must be dense, given, keras, lmu, lstm or simple_rnn\n"),
         (["-m", "seed=0,9..1"], "qcompare: seed=9..1: the range runs backwards; write seed=1..9\n"),
         (["-sc", "install=bash"], "qcompare: --shell-completion: works for the script: qcompare -sc install=bash\n"),
         (["--nonsense"], "qcompare: --nonsense: no such flag; `python -m qcompare --help` lists them\n"),

@@ -1,15 +1,11 @@
 """qcompare audit of what TensorFlow's converter makes of everyday models: everything compared, nothing differs."""
 
-import subprocess
-import sys
-
 import pandas as pd
 import pytest
 
 from qcompare.cli import audit
 from qcompare.engines.runtimes import RUNTIMES
-from tests import commands, everyday_models
-from tests.runs import Run
+from tests import everyday_models
 
 pytestmark = [pytest.mark.slow, pytest.mark.runtime]
 
@@ -27,19 +23,7 @@ NO_ELU = {"reference"}
 def converted(runs):
     """The path of a converted model. Each Keras has a process of its own, which converts all of its models."""
 
-    def convert(keras, name):
-        def make(folder):
-            command = [sys.executable, "-m", "tests.everyday_models", keras, str(folder)]
-            done = subprocess.run(
-                command, cwd=commands.ROOT, env=commands.environment(), capture_output=True, text=True, check=False
-            )
-            return Run(folder, done.returncode, done.stdout, done.stderr)
-
-        run = runs.once(f"everyday models by {keras}", make)
-        assert run.status == 0, run.err
-        return run.folder / f"{name}.tflite"
-
-    return convert
+    return lambda keras, name: runs.everyday_models(keras) / f"{name}.tflite"
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

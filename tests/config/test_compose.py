@@ -137,7 +137,7 @@ def test_the_name_says_which_problem_of_the_archive_it_is():
         ("seed=0,1", "seed=0,1: a sweep needs -m; a list is seed=[0,1]"),
         ("seed=range(10)", "seed=range(10): a sweep needs -m"),
         ("seed=glob(*)", "seed=glob(*): a sweep needs -m"),
-        ("model=gru", "model=gru: must be dense, keras, lmu, lstm or simple_rnn"),
+        ("model=gru", "model=gru: must be dense, given, keras, lmu, lstm or simple_rnn"),
         ("quant=int3", "quant=int3: must be dynamic, float16, float32, int16x8 or int8"),
         ("train.epoch=3", "train.epoch: no such option; `python -m qcompare --help` lists them"),
         ("epochs=3", "epochs: no such option; `python -m qcompare --help` lists them"),

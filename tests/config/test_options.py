@@ -101,9 +101,9 @@ def test_activations(model, activation):
             "model.order: no such option here; there are model.units, model.head, model.use_bias, "
             "model.return_sequences, model.lowering",
         ),
-        ({"model__name": "gru"}, "model=gru: must be dense, simple_rnn, lstm, lmu or keras"),
+        ({"model__name": "gru"}, "model=gru: must be dense, simple_rnn, lstm, lmu, keras or given"),
         ({"model": "lstm"}, "model=lstm: set its options, such as model.name=..."),
-        ({"model": None}, "model=None: must be dense, simple_rnn, lstm, lmu or keras"),
+        ({"model": None}, "model=None: must be dense, simple_rnn, lstm, lmu, keras or given"),
         ({"quant__name": "int4"}, "quant=int4: must be float32, float16, dynamic, int8 or int16x8"),
         ({"data__name": "cifar"}, "data=cifar: must be digits, digit_pixels, mnist, ucr, sequence_sum or file"),
         ({"data__shortest": 9}, "data.shortest=9: must be at most 8, the steps of a whole sequence"),

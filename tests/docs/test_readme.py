@@ -115,7 +115,12 @@ def test_the_options_of_the_readme_exist() -> None:
 
 def needed(name: str, value: str) -> list[str]:
     """What an option of the group `data` is not taken without."""
-    paths = {"file": ["data.file=mine.npz"], "ucr": ["data.path=Mine"], "keras": ["model.path=mine.keras"]}
+    paths = {
+        "file": ["data.file=mine.npz"],
+        "ucr": ["data.path=Mine"],
+        "keras": ["model.path=mine.keras"],
+        "given": ["model.path=int8.tflite", "model.float_path=float.tflite"],
+    }
     return paths.get(value, []) if name in ("data", "model") else OF_DATA.get(name, [])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,11 @@ from qcompare.analysis.latency import LATENCY
 from qcompare.analysis.listed import TABLES
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.analysis.techniques import TECHNIQUES
+from qcompare.analysis.tensors import TENSORS
 from qcompare.audit.rows import COLUMNS
 from qcompare.config.options import GROUPS, SECTIONS, Config
 from qcompare.core.key import PairKey, RowKey
+from qcompare.core.table import Table
 from qcompare.pipeline.results import TIMES
 from tests.commands import ROOT
 from tests.runs import Runs
@@ -49,10 +52,12 @@ def options() -> set[str]:
     return {"configuration", "data_content", "model_content"} | chosen | sections
 
 
-WITH_KEY = {table.file: [*KEY] for table in TABLES if "engine_a" in table.dtypes}
+ALL: tuple[Table[Any, Any], ...] = (*TABLES, TENSORS)
+
+WITH_KEY = {table.file: [*KEY] for table in ALL if "engine_a" in table.dtypes}
 
 
-@pytest.mark.parametrize("table", [*TABLES, TIMES, LATENCY, TECHNIQUES], ids=lambda table: table.file)
+@pytest.mark.parametrize("table", [*ALL, TIMES, LATENCY, TECHNIQUES], ids=lambda table: table.file)
 def test_every_column_of_a_table_is_defined(table) -> None:
     assert WITH_KEY.get(table.file, []) + documented(table.file) == list(table.dtypes)
 
@@ -89,8 +94,8 @@ FILES = {
     if line[:1] == "|"
     for name in re.findall("`(.+?)`", line.split("|")[1])
 } | (set(CHAPTERS) & {name for name in CHAPTERS if name.endswith(".csv")})
-"""The files that are told of; `audit.csv` is another command's, and neither store nor `techniques.csv` is of one
-configuration."""
+"""The files that are told of; `audit.csv` is another command's, `tensors.csv` that of a pair of models, and neither the
+store nor `techniques.csv` is of one configuration."""
 
 
 def test_every_file_of_a_run_is_told_of(runs: Runs) -> None:
@@ -98,4 +103,4 @@ def test_every_file_of_a_run_is_told_of(runs: Runs) -> None:
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     general = {re.sub(r"seed=\d+/", "seed=<n>/", name) for name in names}
     general = {re.sub(r"\b(float|ptq|qat)(?=[._])", "<route>", name) for name in general}
-    assert general == FILES - {"audit.csv", "../.store/", "techniques.csv"}
+    assert general == FILES - {"audit.csv", "tensors.csv", "../.store/", "techniques.csv"}

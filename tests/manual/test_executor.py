@@ -45,6 +45,18 @@ def test_results_do_not_depend_on_the_chunk(arithmetic: str) -> None:
         assert all(np.array_equal(parts.tensors[name], whole.tensors[name]) for name in whole.tensors)
 
 
+def test_what_stands_instead_is_read_and_what_was_computed_is_kept() -> None:
+    graph = chain(layers=2)
+    x = inputs_of(graph)
+    free = run(model_of(graph), x, "reference", keep="all")
+    at = graph.operators[1].outputs[0]
+    other = -free.tensors[graph.tensors[at].name]
+    found = run(model_of(graph), x, "reference", keep="all", instead={at: other}, chunk=7)
+    after = run_operator(model_of(graph), graph.operators[2], {at: other}, "reference").result
+    assert np.array_equal(found.tensors[graph.tensors[at].name], free.tensors[graph.tensors[at].name])
+    assert np.array_equal(found.tensors[graph.tensors[graph.operators[2].outputs[0]].name], after)
+
+
 def test_a_sample_does_not_depend_on_the_others() -> None:
     graph = lstm(np.random.default_rng(3), np.int8)
     x = inputs_of(graph, 5)
