@@ -25,6 +25,7 @@ class DrawnRoute:
 
     histograms: of b - a, by (a, b). base, values: the engine along the horizontal axis, and its output in real units.
     others: what the runtimes give, in real units. lsb: one LSB of the output in real units.
+    beside: the route of base where that is a runtime on another one.
     """
 
     route: str
@@ -34,6 +35,7 @@ class DrawnRoute:
     values: np.ndarray
     others: Mapping[EngineId, np.ndarray]
     lsb: float
+    beside: str = ""
 
 
 def of(result: Result) -> list[DrawnRoute]:
@@ -60,6 +62,7 @@ def of(result: Result) -> list[DrawnRoute]:
                 values=_real(result, base),
                 others={side.engine: _real(result, side) for side in measured},
                 lsb=float(grid.lsb),
+                beside=base.route if base.engine.measured and base.route != route else "",
             )
         )
     return drawn

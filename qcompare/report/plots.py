@@ -114,13 +114,20 @@ def error_histograms(histograms: Mapping[Pair, tuple[np.ndarray, np.ndarray]], *
 
 
 def scatter(
-    base: EngineId, values: np.ndarray, others: Mapping[EngineId, np.ndarray], *, scale: float, title: str
+    base: EngineId,
+    values: np.ndarray,
+    others: Mapping[EngineId, np.ndarray],
+    *,
+    scale: float,
+    title: str,
+    beside: str = "",
 ) -> Page:
     """The outputs of some engines against those of one engine, a column each; below, the differences in LSB.
 
     base, values: the engine along the horizontal axis and its output in real units, any shape.
     others: for at least one engine, its output in real units, shape of values.
     scale: one LSB in real units.
+    beside: the route of base where that is a runtime on another one.
     Equal points are drawn once, so that no rare one is hidden or left out.
     """
     points = {engine: _distinct(values, outputs) for engine, outputs in others.items()}
@@ -142,9 +149,10 @@ def scatter(
         high=x_high,
         ticks=fitting(_fewer_ticks(x_low, x_high, 5), x_low, x_high, width),
     )
-    whole, short = f"{base} (real units)", f"{base}"
+    named = f"{beside} {base}" if beside else str(base)
+    whole = f"{named} (real units)"
     fits = widest([whole]) * LABEL / TICK <= width + GAP / 2
-    labelled = replace(x_axis, label=whole if fits else short)
+    labelled = replace(x_axis, label=whole if fits else named)
     keys, keys_height = _legend(
         [
             ("equal", Lines(points=np.array([[(-0.09, 0), (0.09, 0)]]), colour=GREY, width=0.8)),

@@ -19,6 +19,8 @@ def draw(routes: Sequence[DrawnRoute]) -> Files:
     for route in routes:
         drawn[f"{route.route}_histograms.png"] = png(plots.error_histograms(route.histograms, title=route.title))
         if route.others:
-            figure = plots.scatter(route.base, route.values, route.others, scale=route.lsb, title=route.title)
+            figure = plots.scatter(
+                route.base, route.values, route.others, scale=route.lsb, title=route.title, beside=route.beside
+            )
             drawn[f"{route.route}_scatter.png"] = png(figure)
     return drawn
