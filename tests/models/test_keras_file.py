@@ -14,7 +14,8 @@ import pytest
 
 from qcompare.core.ends import Ends
 from qcompare.models import keras_description
-from qcompare.models.keras_file import KerasFileError, read
+from qcompare.models.keras_description import ends_in_softmax, with_end
+from qcompare.models.keras_file import KerasFileError, layers_of, read
 
 
 def layer(kind: str, **config: Any) -> dict[str, Any]:
@@ -204,3 +205,26 @@ def test_what_is_no_keras_file_is_told(tmp_path: Path) -> None:
         read(tmp_path / "folder")
     with pytest.raises(KerasFileError, match=r"no such file; give a \.keras or \.h5 file"):
         read(tmp_path / "missing.keras")
+
+
+@pytest.mark.parametrize("softmax", [False, True])
+@pytest.mark.parametrize(
+    "ends",
+    [
+        (dense("last", 3),),
+        (layer("Dense", name="last", units=3, activation="softmax", use_bias=True),),
+        (dense("before", 3), layer("Softmax", name="last", axis=-1), layer("Dropout", name="drop", rate=0.5)),
+    ],
+)
+def test_a_description_has_the_end_that_is_asked_for(ends: tuple[Any, ...], softmax: bool) -> None:
+    stored = layers_of(sequential(*ends))
+    model = {
+        "layers": [
+            {"name": each.name, "kind": each.kind, "config": each.config, "inputs": list(each.inputs)}
+            for each in stored
+        ]
+    }
+    found = with_end(model, softmax=softmax)
+    assert ends_in_softmax(found) == softmax
+    assert [each["name"] for each in found["layers"]][: len(stored)] == [each.name for each in stored]
+    assert ends_in_softmax(model) == any("softmax" in str(end).lower() for end in ends)

@@ -10,7 +10,17 @@ from qcompare.analysis.latency import Typical
 from qcompare.core.engine import interpreter
 from qcompare.core.tap import Tap
 from qcompare.report.csv import texts, written
-from qcompare.report.terminal import labels_table, latency_table, line, seeds, show, summary_table, techniques_table
+from qcompare.report.terminal import (
+    MOST_LAYERS,
+    labels_table,
+    latency_table,
+    line,
+    seeds,
+    show,
+    summary_table,
+    techniques_table,
+    tensors_table,
+)
 from tests import rows as made
 from tests.rows import row
 
@@ -44,6 +54,23 @@ def test_the_summary_shows_means_over_the_seeds():
     lines = shown(summary_table(summary_of(rows))).splitlines()
     assert lines[-1].split() == ["qat", "qat", "interpreter:reference", "2", "12.35", "%", "6", "41.3", "(1)"]
     assert not any("labels" in line or "99" in line for line in lines)
+
+
+LAYER = {
+    **{"tap": "model/dense/Relu;model/dense/BiasAdd", "op": "FULLY_CONNECTED", "n": "40"},
+    **{"weights_max_lsb": "6.41", "local_max_lsb": "3", "local_sqnr_db": "26.51", "max_lsb": "9", "sqnr_db": ""},
+}
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_worst_layers_are_shown_and_the_rest_counted(width):
+    unmatched = dict.fromkeys(LAYER, "") | {"tap": "alone"}
+    text = shown(tensors_table([LAYER, *[LAYER | {"tap": "model/other"}] * MOST_LAYERS, unmatched]), width)
+    assert "Layers, the worst first, 1 more in tensors.csv" in text
+    assert text.count("other") == MOST_LAYERS - 1
+    assert "alone" not in text.partition("SQNR\n")[2]
+    line = next(line for line in text.splitlines() if "dense/Relu" in line)
+    assert line.split()[-5:] == ["6.4", "3", "26.5", "9", "-"]
 
 
 @pytest.mark.parametrize("width", [60, 80])
