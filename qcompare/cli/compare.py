@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,11 +143,19 @@ def checked(values: Mapping[str, Any]) -> Config:
     ends = None
     if isinstance(config.model, KerasFile):
         ends = check_model("model.path", config.model)
+        config = with_deciding_seeds(config)
     if isinstance(config.model, GivenPair):
         ends = check_pair(config.model)
     if isinstance(config.data, FilesData):
         check_files(config.data, ends)
     return config
+
+
+def with_deciding_seeds(config: Config) -> Config:
+    """The configuration with one seed where nothing of a trained model is trained on: the others would be the same."""
+    from qcompare.routes.listed import trains
+
+    return config if trains(config) else replace(config, seed=config.seed[:1])
 
 
 def check_pair(pair: GivenPair) -> Ends:

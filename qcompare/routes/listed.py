@@ -24,3 +24,8 @@ def untaken(config: Config) -> tuple[Finding, ...]:
         return ()
     reason = untrained(config)
     return (warning("QAT", f"not trained: {reason}"),) if reason else ()
+
+
+def trains(config: Config) -> bool:
+    """Whether a configuration takes a route that trains a network for its model."""
+    return any(route.converted and route.twin is not None and route.applies(config) for route in ROUTES)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from qcompare.config.options import GROUPS
 from tests import commands
 
 pytestmark = pytest.mark.slow
@@ -94,6 +95,4 @@ def test_the_script_completes_words(here):
         ).stdout
 
     assert "hydra_bash_completion qcompare" in answer("", "install=bash")
-    assert answer("qcompare model=", "query=bash").split() == [
-        f"model={n}" for n in ("dense", "keras", "lmu", "lstm", "simple_rnn")
-    ]
+    assert answer("qcompare model=", "query=bash").split() == [f"model={name}" for name in sorted(GROUPS["model"])]

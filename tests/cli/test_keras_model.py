@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from qcompare.cli.compare import checked
+from qcompare.config.compose import compose
 from tests import commands
 from tests.models.test_keras_file import saved
 
@@ -70,3 +72,10 @@ def test_data_that_do_not_fit_are_refused_in_one_line(folder):
     assert done.stderr == (
         "qcompare: data.file=wrong.npz: x_train has shape (4, 5, 3); the model takes [samples, 4, 3]\n"
     )
+
+
+@pytest.mark.parametrize(("quant", "seeds"), [("int8", (0, 1, 2)), ("float16", (0,))])
+def test_a_model_that_nothing_trains_on_has_one_seed(folder, monkeypatch, quant, seeds):
+    monkeypatch.chdir(folder)
+    options = ["model=keras", "model.path=model.keras", "data=file", "data.file=mine.npz"]
+    assert checked(compose([*options, f"quant={quant}", "seed=0..2"])).seed == seeds
