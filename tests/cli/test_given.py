@@ -87,6 +87,14 @@ def test_a_harmed_layer_comes_first(files, name):
         assert all(row.local.weights_max_lsb > 5 for row in first)
 
 
+def test_ends_in_other_integers_are_seen_through(files):
+    a, b = ((files / f"mlp-{scheme}.tflite").read_bytes() for scheme in ("float", "uint8"))
+    found = {row.key.tap: row for row in rows_of(a, b)}
+    assert len(found) == SHARED["mlp"]
+    assert found["output"].op == "SOFTMAX"
+    assert [row.tensor_a for row in found.values() if row.op == "QUANTIZE"] == [schema.read(a).main.tensors[0].name]
+
+
 def test_a_loop_and_an_unrolled_model_share_their_ends(files):
     a, b = ((files / f"{name}.tflite").read_bytes() for name in ("gru-float", "gru_unrolled-int8"))
     pairs = tensor_pairs(Built(content=a), Built(content=b), samples(a))
@@ -191,6 +199,15 @@ def test_files_that_cannot_be_used_are_one_line_and_nothing_runs(folder, tmp_pat
         assert said.err.startswith(f"qcompare: {option}={tmp_path / name}: ")
         assert said.err.count("\n") == 1
     assert not (tmp_path / "no").exists()
+
+
+def test_data_of_another_shape_are_refused(folder, monkeypatch, capfd):
+    monkeypatch.chdir(folder)
+    options = ["model=given", "model.path=int8.tflite", "model.float_path=float.tflite", "data=digits"]
+    assert main([*options, "outputs=digits"]) == 2
+    assert (
+        "qcompare: data=digits: x_train has shape (1437, 8, 8); the model takes [samples, 24]" in capfd.readouterr().err
+    )
 
 
 def test_targets_of_another_width_are_refused(folder, monkeypatch, capfd):
