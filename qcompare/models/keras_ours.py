@@ -23,6 +23,10 @@ ALONE: Mapping[str, str] = {"Activation": "", "ReLU": "relu", "Softmax": "softma
 """Activations that stand as layers of their own; "" where an option names it."""
 
 
+TAKEN = ("InputLayer", "Dense", "Flatten", *STANDARD, *ALONE, *IGNORED)
+"""Layers that may be of a network of ours."""
+
+
 @final
 class NotOursError(ValueError):
     """A layer that our networks do not have; the message names it."""
@@ -42,6 +46,9 @@ class Ours:
 
 def ours(layers: Sequence[KerasLayer]) -> Ours:
     """The network of ours that computes what the layers do. Raises NotOursError."""
+    for layer in layers:
+        if layer.kind not in TAKEN:
+            raise NotOursError(layer.name, f"is a {layer.kind}, which is none of our operators")
     chain = _chain(layers)
     recurrent = [layer for layer in chain if layer.kind in STANDARD]
     rest = chain[len(recurrent) :]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from qcompare.analysis import drawn, over_seeds, result, tensors
+from qcompare.analysis import drawn, over_seeds, result
 from qcompare.analysis.result import Result
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.analysis.techniques import TECHNIQUES, models
-from qcompare.analysis.tensors import Compared
 from qcompare.config.options import Config, FilesData, GivenPair, KerasFile, Model, UserModel, content
 from qcompare.core.archive import Files
 from qcompare.core.comparison import Comparison, Side
@@ -20,10 +17,7 @@ from qcompare.core.function import Function
 from qcompare.core.network import Network
 from qcompare.core.plain import plain
 from qcompare.core.stage import Codec, Stage
-from qcompare.core.stored import findings_of, plain_findings
-from qcompare.core.table import Table
 from qcompare.core.tap import OUTPUT
-from qcompare.core.tensor_pairs import TensorPairs
 from qcompare.core.trace import Trace
 from qcompare.core.trace import dump as dump_trace
 from qcompare.core.trace import load as load_trace
@@ -35,8 +29,11 @@ from qcompare.engines.engine import Engine, answer
 from qcompare.engines.inputs import held_back
 from qcompare.engines.labels import labels
 from qcompare.models import keras_description
-from qcompare.report import csv
-from qcompare.routes.given import Given, GivenFloat, float_model, integer_model, pair_of, with_its_end
+from qcompare.pipeline import tensor_steps
+from qcompare.pipeline.tables import rows
+from qcompare.routes.given import Given, with_its_end
+from qcompare.routes.given import told as ends_told
+from qcompare.routes.listed import untaken
 from qcompare.routes.route import Context
 from qcompare.routes.stages import NETWORK, training
 from qcompare.tflite.artifact import Artifact
@@ -45,19 +42,11 @@ from qcompare.tflite.pair import integer_ends
 if TYPE_CHECKING:
     import pandas as pd
 
-Source = TypeVar("Source")
-
 SMALLER = "qcompare.training.smaller_network"
-
-GIVEN, GIVEN_FLOAT = Given(), GivenFloat()
 
 DATASET = Codec(dump=datasets.dump, load=datasets.load)
 TRACE = Codec(dump=dump_trace, load=load_trace)
 FILES: Codec[Files] = Codec(dump=dict, load=dict)
-FINDINGS: Codec[tuple[Finding, ...]] = Codec(
-    dump=lambda found: {"findings.json": json.dumps(plain_findings(found)).encode()},
-    load=lambda files: findings_of(json.loads(files["findings.json"])),
-)
 
 
 def data(config: Config) -> Stage[Dataset]:
@@ -140,62 +129,27 @@ def trace(route: str, engine: Engine, artifact: Stage[Artifact], dataset: Stage[
     )
 
 
-def tensor_pairs(context: Context, artifacts: Mapping[str, Stage[Artifact]]) -> Stage[TensorPairs]:
-    """The shared tensors of a user's pair of models."""
-    given = artifacts[GIVEN.name]
-    inputs = {"artifact": given, "dataset": context.data}
-    return Stage(
-        name="tensors of both models",
-        compute=Function("qcompare.engines.tensors", "tensor_pairs"),
-        inputs={
-            "a": float_model(context),
-            "b": integer_model(pair_of(context.config)),
-            "x": Stage(name="test inputs", compute=held_back, inputs=inputs, codec=None),
-        },
-        codec=None,
-    )
-
-
-def tensors_compared(configuration: str, seed: int, pairs: Stage[TensorPairs]) -> Stage[Compared]:
-    """What tensors.csv is made of."""
-    routes = {"route_a": GIVEN_FLOAT.name, "route_b": GIVEN.name}
-    return Stage(
-        name="tensors compared",
-        compute=tensors.compared,
-        inputs={"configuration": configuration, "seed": seed, **routes, "tensors": pairs},
-        codec=None,
-    )
-
-
-def tensor_findings(pairs: Stage[TensorPairs]) -> Stage[tuple[Finding, ...]]:
-    """What is to be told of the tensors."""
-    return Stage(name="findings of tensors", compute=tensors.findings, inputs={"tensors": pairs}, codec=FINDINGS)
-
-
 def whole_result(
     configuration: str,
-    seed: int,
+    context: Context,
     pairs: tuple[Comparison, ...],
     traces: dict[Side, Stage[Trace]],
     artifacts: dict[str, Stage[Artifact]],
-    dataset: Stage[Dataset],
-    method: str,
-    findings: tuple[Finding, ...],
-    of_tensors: Stage[tuple[Finding, ...]] | None = None,
 ) -> Stage[Result]:
-    """All that a trial gave, put together. findings: what is to be told of it before anything is computed."""
+    """All that a trial gave, put together, and what is to be told of it."""
+    dataset = context.data
     inputs: dict[str, Any] = {
         "configuration": configuration,
-        "seed": seed,
-        "method": method,
+        "seed": context.seed,
+        "method": method_of(context),
         "comparisons": pairs,
         "sides": tuple(traces),
         "traces": tuple(traces.values()),
         "labels": Stage(name="labels", compute=labels, inputs={"dataset": dataset}, codec=TRACE),
         "artifacts": tuple(artifacts.values()),
         "findings": Stage(name="findings", compute=data_findings, inputs={"dataset": dataset}, codec=None),
-        "more": findings,
-        "of_tensors": () if of_tensors is None else of_tensors,
+        "more": (*untaken(context.config), *ends_told(context.config)),
+        "of_tensors": tensor_steps.findings(context, artifacts),
     }
     return Stage(name="result", compute=result.assembled, inputs=inputs, codec=None)
 
@@ -214,29 +168,9 @@ def fallen_result(
     return Stage(name="result", compute=result.fallen, inputs=inputs, codec=None)
 
 
-def rows(table: Table[Source, Any], source: Stage[Source], *, kept: bool = True) -> Stage[pd.DataFrame]:
-    """The rows of a table. kept: whether they are stored."""
-    codec = Codec(
-        dump=lambda frame: {table.file: csv.written(frame)},
-        load=lambda files: csv.read(files[table.file], table.dtypes),
-    )
-    return Stage(
-        name=f"rows of {table.file}",
-        compute=table.made,
-        inputs={"source": source},
-        codec=codec if kept else None,
-        source=table.rows.__module__,
-    )
-
-
-def no_rows(table: Table[Any, Any]) -> Stage[pd.DataFrame]:
-    """The rows of a table that has none."""
-    return Stage(name=f"no rows of {table.file}", compute=table.frame, inputs={"rows": ()}, codec=None)
-
-
 def method_of(context: Context) -> str:
     """How models are quantized; of a user's pair that is not asked."""
-    return GIVEN.name if isinstance(context.config.model, GivenPair) else context.method.name
+    return Given().name if isinstance(context.config.model, GivenPair) else context.method.name
 
 
 def trial_plots(trial: Stage[Result]) -> Stage[Files]:

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any
 from qcompare.analysis.comparisons import comparisons, sides
 from qcompare.analysis.listed import TABLES
 from qcompare.analysis.result import Result
-from qcompare.analysis.tensors import TENSORS
-from qcompare.config.options import Config, GivenPair
+from qcompare.config.options import Config
 from qcompare.core.archive import Files
 from qcompare.core.comparison import Comparison
 from qcompare.core.finding import Finding
 from qcompare.core.stage import Stage
 from qcompare.data.dataset import Dataset
 from qcompare.engines.listed import ENGINES
-from qcompare.pipeline import steps
-from qcompare.routes.given import told as ends_told
-from qcompare.routes.listed import ROUTES, untaken
+from qcompare.pipeline import steps, tensor_steps
+from qcompare.pipeline.tables import rows
+from qcompare.routes.listed import ROUTES
 from qcompare.routes.route import Context
 
 if TYPE_CHECKING:
@@ -49,8 +48,7 @@ class Trial:
     def fallen(self, finding: Finding) -> Trial:
         """The trial as far as it can be told when it did not end: rows without figures, and why."""
         result = steps.fallen_result(self.configuration, self.seed, self.comparisons, finding, self.method)
-        own = {file: steps.no_rows(TENSORS) for file in self.tables if file == TENSORS.file}
-        return replace(self, result=result, tables=_tables(result, kept=False) | own)
+        return replace(self, result=result, tables=_tables(result, kept=False) | tensor_steps.without_rows(self.tables))
 
 
 def trial(config: Config, configuration: str, seed: int) -> Trial:
@@ -65,25 +63,18 @@ def trial(config: Config, configuration: str, seed: int) -> Trial:
     pairs = comparisons(routes, list(engines))
     traces = {side: steps.trace(side.route, engines[side.engine], artifacts[side.route], data) for side in sides(pairs)}
 
-    method = steps.method_of(context)
-    tensors = steps.tensor_pairs(context, artifacts) if isinstance(config.model, GivenPair) else None
-    told = (*untaken(config), *ends_told(config))
-    of_tensors = None if tensors is None else steps.tensor_findings(tensors)
-    result = steps.whole_result(configuration, seed, pairs, traces, artifacts, data, method, told, of_tensors)
-    tables = _tables(result)
-    if tensors is not None:
-        tables[TENSORS.file] = steps.rows(TENSORS, steps.tensors_compared(configuration, seed, tensors))
+    result = steps.whole_result(configuration, context, pairs, traces, artifacts)
     return Trial(
         configuration=configuration,
         seed=seed,
-        method=method,
+        method=steps.method_of(context),
         data=data,
         comparisons=pairs,
         result=result,
-        tables=tables,
+        tables=_tables(result) | tensor_steps.tables(configuration, context, artifacts),
         plots=steps.trial_plots(result),
     )
 
 
 def _tables(result: Stage[Result], *, kept: bool = True) -> dict[str, Stage[pd.DataFrame]]:
-    return {table.file: steps.rows(table, result, kept=kept) for table in TABLES}
+    return {table.file: rows(table, result, kept=kept) for table in TABLES}
