@@ -98,19 +98,20 @@ def conversions(monkeypatch):
     return made
 
 
-def test_a_result_with_stray_float_operators_is_converted_again(conversions, monkeypatch):
+def test_a_split_left_in_float_is_converted_again(conversions, monkeypatch):
     monkeypatch.setattr(
-        module, "not_integer", lambda model, method: "" if len(conversions) == 2 else "float operators remain"
+        module, "in_float", lambda model, method: set() if len(conversions) == 5 else {"DEQUANTIZE", "SPLIT"}
     )
     assert convert(forward, (2, 3), SAMPLES).note == ""
-    assert len(conversions) == 2
+    assert len(conversions) == 5
 
 
-def test_one_that_stays_so_says_so(conversions, monkeypatch):
-    monkeypatch.setattr(module, "not_integer", lambda model, method: "float operators remain: ADD")
+@pytest.mark.parametrize(("stray", "times"), [("SPLIT", ATTEMPTS), ("ADD", 1)])
+def test_one_that_stays_in_float_says_so(stray, times, conversions, monkeypatch):
+    monkeypatch.setattr(module, "in_float", lambda model, method: {stray})
     converted = convert(forward, (2, 3), SAMPLES)
-    assert converted.note == "float operators remain: ADD"
-    assert len(conversions) == ATTEMPTS > 1
+    assert converted.note == f"float operators remain: {stray}"
+    assert len(conversions) == times
     assert read(converted.model).main.operators
 
 
