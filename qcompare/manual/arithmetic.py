@@ -8,7 +8,7 @@ To add a rule: write it in the operator's file of `ops/`, among the rules of its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -53,6 +53,9 @@ from qcompare.manual.rule import Rule
 from qcompare.manual.rules import KERNEL_SETS, REAL, RULES
 
 ARITHMETICS = ("dequantized", *KERNEL_SETS)
+
+Arithmetic = Callable[[Call], tuple[np.ndarray, ...]]
+"""What computes a call: its outputs, each [samples, *shape] in the output's dtype. Raises NotCoveredError."""
 
 OPS: Mapping[str, Op] = MappingProxyType(
     {

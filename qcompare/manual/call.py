@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -167,15 +167,23 @@ def always(call: Call) -> bool:
 Compute = Callable[[Call], Outputs]
 
 
+@final
+@dataclass(frozen=True, eq=False)
+class Requantized:
+    """A computation that follows a rule by its parts, and would follow any other requantization."""
+
+    compute: Callable[[Call, Requantization], Outputs]
+    rule: Requantization
+
+    def __call__(self, call: Call) -> Outputs:
+        return self.compute(call, self.rule)
+
+
 def requantizations(
     compute: Callable[[Call, Requantization], Outputs], *rules: Requantization
 ) -> Mapping[Rule, Compute]:
     """Rules that one computation follows by their parts."""
-
-    def by(rule: Requantization) -> Compute:
-        return lambda call: compute(call, rule)
-
-    return {rule: by(rule) for rule in rules}
+    return {rule: Requantized(compute, rule) for rule in rules}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

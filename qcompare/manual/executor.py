@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from qcompare.core import lstm
 from qcompare.core.graph import Graph, Model, Operator, Tensor
 from qcompare.core.tensor_values import TensorValues, sample_shape
-from qcompare.manual.arithmetic import ARITHMETICS, compute, compute_rule, rule_named, rule_of
+from qcompare.manual.arithmetic import ARITHMETICS, Arithmetic, compute, compute_rule, rule_named, rule_of
 from qcompare.manual.call import Call, NotCoveredError, Operand, Subgraph
 from qcompare.manual.fold import Values, fold
 from qcompare.manual.ops import loop
@@ -33,7 +34,7 @@ Keep = Collection[str] | Literal["outputs", "all"]
 def run(
     model: Model,
     inputs: Mapping[int, np.ndarray],
-    arithmetic: str,
+    arithmetic: str | Arithmetic,
     *,
     keep: Keep = "outputs",
     chunk: int | None = None,
@@ -44,7 +45,7 @@ def run(
 
     inputs: tensor index -> array [samples, ...] in the tensor's dtype; the rest of the shape is the tensor's own,
         with or without a leading dimension of one.
-    arithmetic: one of ARITHMETICS.
+    arithmetic: one of ARITHMETICS, or what computes each operator.
     keep: the tensors of the trace: names, "outputs" of the graph, or "all" activations.
     chunk: samples computed together; from the graph's activation bytes when None. The result does not depend on it.
     rules: operator index -> name of a rule to follow in place of the arithmetic's.
@@ -55,8 +56,10 @@ def run(
     Variables start every sample at their zero point. Raises ValueError for inputs that do not fit the graph and
     NotCoveredError for an operator, dtype or option that is not computed.
     """
-    if arithmetic not in ARITHMETICS:
-        raise ValueError(f"arithmetic '{arithmetic}' is none of {', '.join(ARITHMETICS)}")
+    if isinstance(arithmetic, str):
+        if arithmetic not in ARITHMETICS:
+            raise ValueError(f"arithmetic '{arithmetic}' is none of {', '.join(ARITHMETICS)}")
+        arithmetic = partial(compute, arithmetic=arithmetic)
     graph = model.main
     values = {index: _fitted(graph.tensors[index], array) for index, array in inputs.items()}
     if set(values) != set(graph.inputs):
@@ -105,7 +108,8 @@ def rule_for(model: Model, operator: Operator, kernel_set: str) -> Rule:
     constants = {i: tensor.data for i in operator.inputs if i >= 0 and (tensor := graph.tensors[i]).data is not None}
     zeros = {i: np.zeros((1, *(t := graph.tensors[i]).shape), t.dtype) for i in activations_of(graph, operator)}
     call = _plain_call(graph, operator, zeros, constants, 1)
-    return rule_of(_with_subgraphs(call, _loop(operator, model, kernel_set, (0,))), kernel_set)
+    loops = _loop(operator, model, partial(compute, arithmetic=kernel_set), (0,))
+    return rule_of(_with_subgraphs(call, loops), kernel_set)
 
 
 def activations_of(graph: Graph, operator: Operator) -> tuple[int, ...]:
@@ -129,7 +133,7 @@ class _Plan:
     """
 
     graph: Graph
-    arithmetic: str
+    arithmetic: Arithmetic
     rules: Mapping[int, str]
     kept: Collection[int]
     operators: tuple[Operator, ...]
@@ -141,7 +145,7 @@ class _Plan:
 def _plan(
     model: Model,
     number: int,
-    arithmetic: str,
+    arithmetic: Arithmetic,
     rules: Mapping[int, str],
     kept: Collection[int],
     within: tuple[int, ...] = (0,),
@@ -167,7 +171,7 @@ def _plan(
     return replace(whole, operators=folding.left, constants=folding.constants, freed=_last_use(folding.left, kept))
 
 
-def _loop(operator: Operator, model: Model, arithmetic: str, within: tuple[int, ...]) -> Mapping[str, _Plan]:
+def _loop(operator: Operator, model: Model, arithmetic: Arithmetic, within: tuple[int, ...]) -> Mapping[str, _Plan]:
     """The plans of the subgraphs that an operator runs. Raises NotCoveredError."""
     plans = {}
     for option, number in _subgraphs_of(operator).items():
@@ -306,7 +310,7 @@ def _plain_call(
         if index in live:
             return Operand(tensor=tensor, value=live[index], constant=False)
         if tensor.variable:
-            start = tensor.zero_point if tensor.grid is not None else 0
+            start = 0 if tensor.integers is None else tensor.zero_point
             return Operand(tensor=tensor, value=np.full((samples, *tensor.shape), start, tensor.dtype), constant=False)
         raise NotCoveredError(operator, f"its input '{tensor.name}', which nothing computes, is")
 
@@ -321,4 +325,4 @@ def _plain_call(
 
 def _computed(plan: _Plan, call: Call) -> tuple[np.ndarray, ...]:
     rule = plan.rules.get(call.operator.index)
-    return compute(call, plan.arithmetic) if rule is None else compute_rule(call, rule_named(call, rule))
+    return plan.arithmetic(call) if rule is None else compute_rule(call, rule_named(call, rule))

@@ -16,7 +16,7 @@ from qcompare.manual.activation import NO_BOUNDS, bounds, integer_bounds
 from qcompare.manual.blocks import in_blocks
 from qcompare.manual.call import Call
 from qcompare.manual.rounding import double
-from qcompare.manual.rule import MULTIPLY, Halves, Requantization, Scale
+from qcompare.manual.rule import Halves, Requantization, Scale
 
 Stage = Callable[[np.ndarray], np.ndarray]
 """Array in, array of equal shape out; it may reuse the memory of what it is given."""
@@ -37,7 +37,7 @@ class Requantize:
     multiplier: Scale | float
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        multiply, blocks = MULTIPLY[self.rule.rounding], self.rule.blocks
+        multiply, blocks = self.rule.multiply, self.rule.blocks
         if blocks is None:
             return multiply(x, self.multiplier)
         return in_blocks(blocks, multiply, double, x, np.broadcast_to(self.multiplier, x.shape[-1:]))

@@ -138,8 +138,11 @@ def multiply_m64(x: np.ndarray, m: Integers, s: Integers) -> np.ndarray:
 
     The product is stored in int32 and wraps.
     """
-    reduced = np.where(np.less(m, 0x7FFF0000), (np.asarray(m) + (1 << 15)) >> 16, 0x7FFF)
-    return wrap32(shift_half_up(np.asarray(x, np.int64) * reduced, 15 - np.asarray(s, np.int64)))
+    return wrap32(shift_half_up(np.asarray(x, np.int64) * _reduced(m), 15 - np.asarray(s, np.int64)))
+
+
+def _reduced(m: Integers) -> np.ndarray:
+    return np.where(np.less(m, 0x7FFF0000), (np.asarray(m) + (1 << 15)) >> 16, 0x7FFF)
 
 
 def double(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
@@ -169,5 +172,31 @@ def rne32(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float
 
 def q8(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
     """(92) Q8: by a multiplier of 8 fraction bits, halves up: XNNPACK's int8 conversions and LEAKY_RELU."""
-    steps = np.rint(np.float32(256) * np.asarray(multiplier, np.float32)).astype(np.int64)
-    return shift_half_up(np.asarray(accumulators, np.int64) * steps, 8)
+    return shift_half_up(np.asarray(accumulators, np.int64) * _fraction8(multiplier), 8)
+
+
+def _fraction8(multiplier: np.ndarray | np.floating | float) -> np.ndarray:
+    steps: np.ndarray = np.rint(np.float32(256) * np.asarray(multiplier, np.float32)).astype(np.int64)
+    return steps
+
+
+def once(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
+    """The exact product of an int32 and the multiplier of (6), rounded once by (1): no kernel's."""
+    m, s = quantize_multiplier(multiplier)
+    return rdbp(np.asarray(accumulators, np.int64) * m, 31 - s)
+
+
+def m64_once(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
+    """The exact product with the multiplier of (12), rounded once by (1): no kernel's."""
+    m, s = quantize_multiplier(multiplier)
+    return rdbp(np.asarray(accumulators, np.int64) * _reduced(m), 15 - s)
+
+
+def f32_once(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
+    """The product with a float32 multiplier, rounded once by (1): no kernel's. Exact for accumulators below 2^29."""
+    return f64(accumulators, np.asarray(multiplier, np.float32))
+
+
+def q8_once(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
+    """The product with the multiplier of (92), rounded once by (1): no kernel's."""
+    return rdbp(np.asarray(accumulators, np.int64) * _fraction8(multiplier), 8)

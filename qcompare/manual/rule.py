@@ -16,6 +16,7 @@ from types import MappingProxyType
 import numpy as np
 
 from qcompare.manual import rounding
+from qcompare.manual.rounding import Multiply
 
 Scale = np.ndarray | np.floating
 
@@ -90,7 +91,7 @@ class Rounding(Enum):
         return Precision.FLOAT32 if self in (Rounding.RNE32, Rounding.Q8) else Precision.FLOAT64
 
 
-MULTIPLY: Mapping[Rounding, rounding.Multiply] = MappingProxyType(
+MULTIPLY: Mapping[Rounding, Multiply] = MappingProxyType(
     {
         Rounding.DOUBLE: rounding.double,
         Rounding.UP: rounding.up,
@@ -102,11 +103,25 @@ MULTIPLY: Mapping[Rounding, rounding.Multiply] = MappingProxyType(
 )
 
 
+ONCE: Mapping[Rounding, Multiply] = MappingProxyType(
+    {
+        Rounding.DOUBLE: rounding.once,
+        Rounding.UP: rounding.once,
+        Rounding.M64: rounding.m64_once,
+        Rounding.F64: rounding.f64,
+        Rounding.RNE32: rounding.f32_once,
+        Rounding.Q8: rounding.q8_once,
+    }
+)
+"""By the multiplier that each rounding works with, the product rounded once, halves away from zero."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Requantization:
     """One multiplication of an accumulator, rounded.
 
     multiplier: how it is formed out of scales.
+    once: the rounding's own multiplier, but the exact product and (1) in place of the rounding: no kernel's.
     blocks: None, or how many elements of the last axis a vector loop takes at once: those in whole blocks are rounded
         as told, the others by DOUBLE, in the scalar loop.
     """
@@ -114,16 +129,23 @@ class Requantization:
     rounding: Rounding
     multiplier: Precision
     blocks: int | None = None
+    once: bool = False
 
     @cached_property
     def name(self) -> str:
         unusual = [] if self.multiplier is self.rounding.usual else [self.multiplier.value]
+        unusual += ["once"] if self.once else []
         return _named(self.rounding.value, unusual, self.blocks)
 
     @property
     def bounds(self) -> Halves:
         """How the bounds of a fused activation are rounded: by (80) in XNNPACK, whose roundings are RNE32 and Q8."""
-        return Halves.EVEN if self.rounding in (Rounding.RNE32, Rounding.Q8) else Halves.AWAY
+        return Halves.EVEN if self.rounding in (Rounding.RNE32, Rounding.Q8) and not self.once else Halves.AWAY
+
+    @property
+    def multiply(self) -> Multiply:
+        """What rounds a product, outside of what a vector loop leaves over."""
+        return (ONCE if self.once else MULTIPLY)[self.rounding]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,242 @@
+"""A model's graph computed with some rungs of the ladder applied, from real numbers to a kernel set's integers.
+
+Up to the biases everything is a real number: the graph's operators in float64 (`in_reals`), with the float model's own
+constants or the quantized ones, and activations that are left alone, clipped or rounded. From there on the integers are
+those of the model, and each operator follows a rule that is nearer to the kernel set's with each rung.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from qcompare.core import lstm as layout
+from qcompare.core.graph import Graph, Model, Tensor
+from qcompare.core.rung import FUSED, IN_REALS, Rung
+from qcompare.manual import executor
+from qcompare.manual.arithmetic import Arithmetic, compute_real, compute_rule, op_of, rule_of
+from qcompare.manual.call import Call, Requantized
+from qcompare.manual.ops import lstm
+from qcompare.manual.rounding import round_half_away
+from qcompare.manual.rule import Halves, Method, Precision, Requantization, Rounding, Rule
+
+FUNCTIONS = frozenset(
+    {"ELU", "GELU", "HARD_SWISH", "L2_NORMALIZATION", "LOGISTIC", "RSQRT", "SOFTMAX", "TANH", layout.OPERATOR}
+)
+"""Operators whose integer kernels approximate a function by a table or in fixed point."""
+
+EXACT = Rounding.F64.by(Precision.FLOAT64)
+"""The product in float64, rounded once."""
+
+HYBRID = (Method("DYNAMIC"), Method("DYNAMIC", Halves.EVEN))
+"""The rules that round activations for one operator, row by row."""
+
+Fused = Callable[[Call, Rule | None], tuple[np.ndarray, ...]]
+
+Reals = Mapping[tuple[int, int], np.ndarray]
+"""(graph number, tensor index) -> the float array that a constant was quantized from, of its shape."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Found:
+    """What was computed, in real numbers, float64.
+
+    tensors: by index in the main graph, each [samples, elements]. cells: of its fused LSTMs, by the operator's index,
+        each [samples, steps, units]; none of one that computes in float32.
+    """
+
+    tensors: Mapping[int, np.ndarray]
+    cells: Mapping[int, np.ndarray]
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Climbed:
+    """Some rungs applied to a model. kernels: one of KERNEL_SETS, what the rungs of integers lead to."""
+
+    model: Model
+    reals: Reals
+    kernels: str
+    rungs: frozenset[Rung]
+
+    def __post_init__(self) -> None:
+        if self.in_integers and not self.rungs.issuperset(IN_REALS):
+            raise ValueError("rungs of integers stand on all that change a computation in reals")
+
+    @property
+    def in_integers(self) -> bool:
+        """Whether activations are the model's own integers."""
+        return not self.rungs.issubset(IN_REALS)
+
+    def values(self, x: np.ndarray, kept: Collection[int], instead: Found | None = None) -> Found:
+        """Tensors of the main graph, all samples at once.
+
+        x: float32 [samples, *input shape without the batch]. kept: indices. instead: what operators, and the time steps
+        of a fused LSTM, read in place of what was computed, on the tensors' grids. Raises NotCoveredError.
+        """
+        model = self.model if self.in_integers else in_reals(self.model, self._constants())
+        tensors, operators = model.main.tensors, model.main.operators
+        given = self.model.main.tensors[model.main.inputs[0]]
+        others = {} if instead is None else instead.tensors
+        read = others.get(given.index)
+        entered = self._held(given, x) if read is None else _as_read(tensors[given.index], read)
+        cells: dict[int, np.ndarray] = {}
+
+        def fused(call: Call, rule: Rule | None) -> tuple[np.ndarray, ...]:
+            """The op in reals, or by the parts of a rule."""
+            operator, before = operators[call.operator.index], None
+            if instead is not None and operator.index in instead.cells:
+                h, c = (call.input(position).tensor for position in (layout.HIDDEN, layout.CELL))
+                steps = instead.cells[operator.index].swapaxes(0, 1)
+                sequence = others[operator.outputs[0]].reshape(steps.shape[1], *call.outputs[0].shape)
+                major = call.option("time_major", False)
+                order = sequence[:, :, 0].swapaxes(0, 1) if major else sequence[:, 0].swapaxes(0, 1)
+                before = lstm.States(h=_as_read(h, order), c=_as_read(c, steps))
+            if rule is None:
+                states = lstm.in_reals(call, store=self._store, instead=before)
+            else:
+                states = lstm.by_parts(call, rule, self.rungs, before)
+            cells[operator.index] = _reals(call.input(layout.CELL).tensor, states.c.swapaxes(0, 1))
+            return tuple(lstm.outputs(call, states.h))
+
+        found = executor.run(
+            model,
+            {given.index: entered.reshape(len(x), *given.shape)},
+            self._integers(fused) if self.in_integers else self._in_reals(fused),
+            keep=[tensors[index].name for index in kept],
+            chunk=len(x),
+            instead={i: _as_read(tensors[i], reals.reshape(len(x), *tensors[i].shape)) for i, reals in others.items()},
+        ).tensors
+        flat = {index: found[tensors[index].name].reshape(len(x), -1) for index in kept}
+        return Found(tensors={index: _reals(tensors[index], values) for index, values in flat.items()}, cells=cells)
+
+    def _constants(self) -> Reals:
+        """The real numbers of constants that are still in float."""
+        left = [rung for rung in (Rung.WEIGHTS, Rung.BIAS) if rung not in self.rungs]
+        return {place: reals for place, reals in self.reals.items() if self._kind(place) in left}
+
+    def _kind(self, place: tuple[int, int]) -> Rung:
+        number, index = place
+        return Rung.BIAS if index in biases(self.model.graphs[number]) else Rung.WEIGHTS
+
+    def _held(self, tensor: Tensor, x: np.ndarray) -> np.ndarray:
+        """The samples as the model's input holds them; in float32, as they are quantized (93)."""
+        if tensor.integers is None:
+            return x if self.in_integers else x.astype(np.float64)
+        if self.in_integers:
+            return tensor.integers.quantize(x)
+        if self.rungs.issuperset((Rung.CLIPPING, Rung.ROUNDING)):
+            return tensor.integers.dequantize(tensor.integers.quantize(x))
+        return self._store(x.astype(np.float64), tensor)
+
+    def _store(self, reals: np.ndarray, tensor: Tensor) -> np.ndarray:
+        """What an activation holds of reals, in real numbers."""
+        grid = tensor.grid
+        if grid is None or not self.rungs & {Rung.CLIPPING, Rung.ROUNDING}:
+            return reals
+        scale = np.float64(grid.lsb)
+        steps = reals / scale
+        if Rung.ROUNDING in self.rungs:
+            steps = round_half_away(steps)
+        if Rung.CLIPPING in self.rungs:
+            steps = np.clip(steps, grid.smallest - grid.zero, grid.largest - grid.zero)
+        return steps * scale
+
+    def _in_reals(self, fused: Fused) -> Arithmetic:
+        """Every operator in real numbers, its results as they are stored."""
+
+        def compute(call: Call) -> tuple[np.ndarray, ...]:
+            if call.operator.name == layout.OPERATOR:
+                return fused(call, None)
+            results = zip(compute_real(call), call.outputs, strict=True)
+            return tuple(self._store(value, tensor) if value.dtype.kind == "f" else value for value, tensor in results)
+
+        return compute
+
+    def _integers(self, fused: Fused) -> Arithmetic:
+        """Every operator on the model's integers, by what the rungs leave of its rule."""
+
+        def compute(call: Call) -> tuple[np.ndarray, ...]:
+            rule = rule_of(call, self.kernels)
+            if call.operator.name == layout.OPERATOR and rule in lstm.KERNELS:
+                return fused(call, rule)
+            own = Rung.FUNCTIONS if call.operator.name in FUNCTIONS and rule not in HYBRID else Rung.KERNEL_ROUNDING
+            return compute_rule(call, rule) if own in self.rungs else self._before(call, rule)
+
+        return compute
+
+    def _before(self, call: Call, rule: Rule) -> tuple[np.ndarray, ...]:
+        """A call by what its rule comes to without its rounding; in reals for a rule that has no such parts."""
+        whole = op_of(call).rules.get(rule)
+        if not isinstance(rule, Requantization) or not isinstance(whole, Requantized):
+            return compute_real(call)
+        once = replace(rule, blocks=None, once=True) if Rung.MULTIPLIER in self.rungs else EXACT
+        return tuple(whole.compute(call, once))
+
+
+def rungs_of(model: Model) -> tuple[Rung, ...]:
+    """The rungs that may change something in a model, in the order of the ladder."""
+    graphs = model.graphs
+    tensors = [tensor for graph in graphs for tensor in graph.tensors]
+    operators = {operator.name for graph in graphs for operator in graph.operators}
+    present = {Rung.WEIGHTS, Rung.ACCUMULATION, Rung.MULTIPLIER, Rung.KERNEL_ROUNDING}
+    if any(tensor.data is None and tensor.integers is not None for tensor in tensors):
+        present |= {Rung.CLIPPING, Rung.ROUNDING}
+    if any(biases(graph) for graph in graphs):
+        present.add(Rung.BIAS)
+    if operators & FUNCTIONS:
+        present.add(Rung.FUNCTIONS)
+    if layout.OPERATOR in operators:
+        present |= set(FUSED)
+    return tuple(rung for rung in Rung if rung in present)
+
+
+def biases(graph: Graph) -> frozenset[int]:
+    """The constants that are added to accumulators: integers of 32 bits or more, with a grid."""
+    return frozenset(
+        tensor.index
+        for tensor in graph.tensors
+        if tensor.data is not None and tensor.integers is not None and tensor.dtype.itemsize >= 4
+    )
+
+
+def in_reals(model: Model, constants: Reals) -> Model:
+    """The model with a float64 in place of each number on a grid. Activations keep their grids, which nothing applies.
+
+    constants: those that do not have the value of their integers.
+    """
+    return replace(
+        model,
+        graphs=tuple(
+            replace(
+                graph,
+                tensors=tuple(_in_reals(tensor, constants.get((number, tensor.index))) for tensor in graph.tensors),
+            )
+            for number, graph in enumerate(model.graphs)
+        ),
+    )
+
+
+def _in_reals(tensor: Tensor, value: np.ndarray | None) -> Tensor:
+    grid = tensor.integers
+    if grid is None and tensor.dtype.kind != "f":
+        return tensor
+    data = tensor.data
+    if data is not None:
+        own = data if grid is None else grid.dequantize(data, len(tensor.shape))
+        data = (own if value is None else value.reshape(tensor.shape)).astype(np.float64)
+    return replace(tensor, dtype=np.dtype(np.float64), data=data, grid=grid)
+
+
+def _reals(tensor: Tensor, values: np.ndarray) -> np.ndarray:
+    """Values of an activation, of any shape, in real numbers, float64."""
+    return (values if tensor.integers is None else tensor.integers.dequantize(values)).astype(np.float64)
+
+
+def _as_read(tensor: Tensor, reals: np.ndarray) -> np.ndarray:
+    """Real numbers on the grid of an activation, of any shape, in the dtype that operators read."""
+    return reals.astype(tensor.dtype) if tensor.integers is None else tensor.integers.quantize(reals)
