@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import final
 
+import numpy as np
+
 from qcompare.core.tap import Tap
 
 
@@ -52,13 +54,13 @@ class Difference:
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Climb:
     """All rungs at a tap.
 
     op, index: the operator that computes it, and its number; "" and None for the model's input. lsb: the tap's scale in
     real units, or None. signal: the sum of the squares of the float network's values. rungs: by name, in their order.
-    whole: what all of them change together.
+    whole: what all of them change together. by_unit: the `squares` of that for each element of the tap, [elements].
     """
 
     tap: Tap
@@ -69,10 +71,11 @@ class Climb:
     signal: float
     rungs: Mapping[str, Difference]
     whole: Difference
+    by_unit: np.ndarray
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Ladder:
     """A model's ladder in one kernel set. alone, last: rung -> the RMS of what it changes at the output as the first of
     those of real numbers, and as the last, in real units."""

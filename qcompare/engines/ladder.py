@@ -14,9 +14,9 @@ from qcompare.core.graph import Graph, Model, Operator, Tensor
 from qcompare.core.ladder import Climb, Difference, Fed, Ladder
 from qcompare.core.rung import IN_REALS, Rung
 from qcompare.core.tap import OUTPUT, Tap
-from qcompare.manual.ladder import Climbed, Found, Reals, rungs_of
+from qcompare.manual.ladder import Climbed, Found, Reals, Signature, rungs_of, signature
 
-VALUES = 1 << 22
+VALUES = 1 << 21
 """Samples are computed together as long as they have no more activations than this."""
 
 MOVING = frozenset(
@@ -40,10 +40,15 @@ class Reading:
     writer: Operator | None
     cell: bool = False
 
-    def of(self, found: Found) -> np.ndarray | None:
-        """Its values [samples, taps, elements], if they were computed."""
-        values = (found.cells if self.cell else found.tensors).get(self.index)
-        return None if values is None else values.reshape(len(values), len(self.taps), -1)
+    @property
+    def size(self) -> int:
+        """Its elements in one sample."""
+        return math.prod(self.tensor.shape) * (len(self.taps) if self.cell else 1)
+
+    def of(self, found: Found) -> np.ndarray:
+        """Its values [samples, size]."""
+        values = found.cells[self.index] if self.cell else found.tensors[self.index]
+        return values.reshape(len(values), -1)
 
 
 def readings(model: Model, places: Mapping[tuple[int, int], Tap]) -> tuple[Reading, ...]:
@@ -128,28 +133,52 @@ def ladders(
     constants. classes: whether the largest output is an answer.
     """
     rungs = rungs_of(path.model)
-    in_reals, whole = [rung for rung in rungs if rung in IN_REALS], len(rungs)
-    kept = [reading.index for reading in reads if not reading.cell]
-    shared, moved = Sums(reads, classes=classes), Moved(path, in_reals)
-    apart = {kernels: Sums(reads, classes=classes) for kernels in kernel_sets}
-    step = max(1, VALUES // max(1, sum(math.prod(reading.tensor.shape) for reading in reads)))
+    in_reals = [rung for rung in rungs if rung in IN_REALS]
+    signatures = {
+        kernels: [
+            signature(path.model, kernels, frozenset(rungs[: number + 1]))
+            for number in range(len(in_reals), len(rungs))
+        ]
+        for kernels in kernel_sets
+    }
+    layout, moved = Layout(reads), Moved(path, in_reals)
+    shared = Sums(classes=layout.output if classes else None)
+    apart = {kernels: Sums(classes=shared.classes) for kernels in kernel_sets}
+    step = max(1, VALUES // max(1, layout.size))
     for begin in range(0, len(x), step):
         part = x[begin : begin + step]
-        bottom = path.at((), part, kept)
+        bottom = path.at((), part, layout.kept)
         for fed, instead in ((Fed.OWN, None), (Fed.REFERENCE, on_grids(reads, bottom))):
-            shared.start(fed, bottom if instead is None else path.at((), part, kept, instead))
+
+            def at(
+                applied: Collection[Rung],
+                kernels: str = "reference",
+                part: np.ndarray = part,
+                instead: Found | None = instead,
+            ) -> Held:
+                return layout.held(path.at(applied, part, layout.kept, instead, kernels))
+
+            shared.start(fed, layout.held(bottom) if instead is None else at(()))
             if fed is Fed.OWN and start is not None:
-                shared.begin(first, start[begin : begin + step])
+                shared.begin(first, layout, start[begin : begin + step])
             for number in range(len(in_reals)):
-                shared.climb(rungs[number].value, path.at(rungs[: number + 1], part, kept, instead))
+                shared.climb(rungs[number].value, at(rungs[: number + 1]))
+            known: dict[Signature, Held] = {}
             for kernels, sums in apart.items():
                 sums.go_on(shared)
-                for number in range(len(in_reals), whole):
-                    sums.climb(rungs[number].value, path.at(rungs[: number + 1], part, kept, instead, kernels))
+                for rung, signed in zip(rungs[len(in_reals) :], signatures[kernels], strict=True):
+                    if signed not in known:
+                        known[signed] = at(rungs[: rungs.index(rung) + 1], kernels)
+                    sums.climb(rung.value, known[signed])
                 sums.end()
         moved.add(part)
     return tuple(
-        Ladder(kernels=kernels, climbs=climbs(shared, sums), alone=moved.rms("alone"), last=moved.rms("last"))
+        Ladder(
+            kernels=kernels,
+            climbs=tuple(climbs(layout, shared, sums)),
+            alone=moved.rms("alone"),
+            last=moved.rms("last"),
+        )
         for kernels, sums in apart.items()
     )
 
@@ -162,54 +191,92 @@ def on_grids(reads: Collection[Reading], found: Found) -> Found:
         return values if grid is None else grid.dequantize(grid.quantize(values))
 
     tensors = {r.index: rounded(r, found.tensors[r.index]) for r in reads if not r.cell}
-    cells = {r.index: rounded(r, found.cells[r.index]) for r in reads if r.cell and r.index in found.cells}
+    cells = {r.index: rounded(r, found.cells[r.index]) for r in reads if r.cell}
     return Found(tensors=tensors, cells=cells)
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Held:
+    """All that is read, [samples, size]: reals, and the nearest integers of the grids, less the zero points."""
+
+    reals: np.ndarray
+    steps: np.ndarray
+
+
+@final
+class Layout:
+    """Where each reading stands among all values of a sample.
+
+    size: of them all. kept: the indices of the tensors. output: the place of the model's output.
+    """
+
+    def __init__(self, reads: Sequence[Reading]) -> None:
+        self.reads = reads
+        sizes = [reading.size for reading in reads]
+        self.size = sum(sizes)
+        self.places = [slice(end - size, end) for end, size in zip(np.cumsum(sizes).tolist(), sizes, strict=True)]
+        self.kept = [reading.index for reading in reads if not reading.cell]
+        (self.output,) = (place for reading, place in zip(reads, self.places, strict=True) if OUTPUT in reading.taps)
+        grids = [reading.tensor.integers for reading in reads]
+        self._scale, self._low, self._high = (
+            np.repeat(each, sizes)
+            for each in (
+                [1.0 if grid is None else float(grid.lsb) for grid in grids],
+                [-np.inf if grid is None else grid.smallest - grid.zero for grid in grids],
+                [np.inf if grid is None else grid.largest - grid.zero for grid in grids],
+            )
+        )
+
+    def held(self, found: Found) -> Held:
+        """What was found, side by side."""
+        reals = np.concatenate([reading.of(found) for reading in self.reads], axis=1)
+        return Held(reals=reals, steps=self.steps(reals))
+
+    def steps(self, reals: np.ndarray) -> np.ndarray:
+        """The nearest integers of all reals [samples, size], halves to even, less the zero points; float64."""
+        nearest = np.rint(reals / self._scale)
+        return np.clip(nearest, self._low, self._high, out=nearest)
 
 
 @final
 @dataclass(kw_only=True, eq=False)
 class Tally:
-    """Sums over samples for one reading and rung, each [taps]."""
+    """Sums over samples of what one rung changes, each [size], as `Difference` has them."""
 
-    n: int
-    changed: np.ndarray | None
+    samples: int
+    changed: np.ndarray
     total: np.ndarray
     squares: np.ndarray
     cross: np.ndarray
     flips: int | None
 
     def add(self, other: Tally) -> None:
-        self.n += other.n
-        self.changed = None if self.changed is None or other.changed is None else self.changed + other.changed
+        self.samples += other.samples
+        self.changed += other.changed
         self.total += other.total
         self.squares += other.squares
         self.cross += other.cross
         self.flips = None if self.flips is None or other.flips is None else self.flips + other.flips
 
-    def of(self, number: int) -> Difference:
-        """That of one of the taps."""
-        return Difference(
-            n=self.n,
-            changed=None if self.changed is None else int(self.changed[number]),
-            total=float(self.total[number]),
-            squares=float(self.squares[number]),
-            cross=float(self.cross[number]),
-            flips=self.flips,
-        )
 
-
-def tally(reading: Reading, origin: np.ndarray, before: np.ndarray, after: np.ndarray, *, classes: bool) -> Tally:
-    """What changes from one rung to the next, values [samples, taps, elements]. origin: the first of all rungs."""
-    moved = after - before
-    grid = reading.tensor.integers
+def tally(origin: Held, before: Held, after: Held, classes: slice | None) -> Tally:
+    """What changes from one rung to the next. origin: the lowest of all. classes: the output, if an answer is in it."""
+    moved = after.reals - before.reals
     return Tally(
-        n=len(after) * after.shape[2],
-        changed=None if grid is None else (grid.quantize(before) != grid.quantize(after)).sum(axis=(0, 2)),
-        total=moved.sum(axis=(0, 2)),
-        squares=np.square(moved).sum(axis=(0, 2)),
-        cross=2.0 * (moved * (before - origin)).sum(axis=(0, 2)),
-        flips=int((before.argmax(axis=2) != after.argmax(axis=2)).sum()) if classes else None,
+        samples=len(moved),
+        changed=np.count_nonzero(before.steps != after.steps, axis=0),
+        total=moved.sum(axis=0),
+        squares=np.einsum("ij,ij->j", moved, moved),
+        cross=2.0 * np.einsum("ij,ij->j", moved, before.reals - origin.reals),
+        flips=None if classes is None else int(np.count_nonzero(answers(before, classes) != answers(after, classes))),
     )
+
+
+def answers(held: Held, output: slice) -> np.ndarray:
+    """Where the largest output stands, [samples]; the first one wins a tie."""
+    answer: np.ndarray = held.reals[:, output].argmax(axis=1)
+    return answer
 
 
 WHOLE = ""
@@ -252,89 +319,94 @@ class Moved:
 class Sums:
     """What each rung changes, added up over the samples."""
 
-    def __init__(self, reads: Sequence[Reading], *, classes: bool) -> None:
-        self.reads = reads
+    def __init__(self, *, classes: slice | None) -> None:
         self.classes = classes
-        self.tallies: dict[tuple[Fed, int, str], Tally] = {}
-        self.signals: dict[tuple[Fed, int], np.ndarray] = {}
+        self.tallies: dict[tuple[Fed, str], Tally] = {}
+        self.signals: dict[Fed, np.ndarray] = {}
         self._fed = Fed.OWN
-        self._origin: dict[int, np.ndarray] = {}
-        self._last: dict[int, np.ndarray] = {}
+        self._origin: Held
+        self._last: Held
 
-    def start(self, fed: Fed, found: Found) -> None:
+    def start(self, fed: Fed, lowest: Held) -> None:
         """The lowest rung of some samples."""
-        self._fed = fed
-        self._origin = self._values(found)
-        self._last = self._origin
-        for number, values in self._origin.items():
-            signal = np.square(values).sum(axis=(0, 2))
-            self.signals[fed, number] = self.signals.get((fed, number), 0.0) + signal
+        self._fed, self._origin, self._last = fed, lowest, lowest
+        signal = np.einsum("ij,ij->j", lowest.reals, lowest.reals)
+        self.signals[fed] = self.signals[fed] + signal if fed in self.signals else signal
 
-    def begin(self, name: str, output: np.ndarray) -> None:
+    def begin(self, name: str, layout: Layout, output: np.ndarray) -> None:
         """The float network's output, which stands below the lowest rung; the rung between them has that name."""
-        (number,) = (number for number, reading in enumerate(self.reads) if OUTPUT in reading.taps)
-        above = self._origin[number]
-        below = output.astype(np.float64).reshape(above.shape)
-        self._add(number, name, below, below, above)
-        self._origin = self._origin | {number: below}
-        self.signals[self._fed, number] += np.square(below).sum(axis=(0, 2)) - np.square(above).sum(axis=(0, 2))
+        above = self._origin
+        reals, steps = above.reals.copy(), above.steps.copy()
+        reals[:, layout.output] = output.reshape(len(reals), -1)
+        steps[:, layout.output] = layout.steps(reals)[:, layout.output]
+        self._origin = Held(reals=reals, steps=steps)
+        self._add(name, self._origin, above)
+        for held, sign in ((self._origin, 1.0), (above, -1.0)):
+            own = held.reals[:, layout.output]
+            self.signals[self._fed][layout.output] += sign * np.einsum("ij,ij->j", own, own)
 
     def go_on(self, shared: Sums) -> None:
         """From where another ladder of the same samples is."""
         self._fed, self._origin, self._last = shared._fed, shared._origin, shared._last
 
-    def climb(self, name: str, found: Found) -> None:
+    def climb(self, name: str, after: Held) -> None:
         """The next rung of these samples."""
-        values = self._values(found)
-        for number, after in values.items():
-            self._add(number, name, self._origin[number], self._last[number], after)
-        self._last = values
+        self._add(name, self._last, after)
+        self._last = after
 
     def end(self) -> None:
         """No rung is left for these samples."""
-        for number, after in self._last.items():
-            self._add(number, WHOLE, self._origin[number], self._origin[number], after)
+        self._add(WHOLE, self._origin, self._last)
 
-    def _values(self, found: Found) -> dict[int, np.ndarray]:
-        values = ((number, reading.of(found)) for number, reading in enumerate(self.reads))
-        return {number: each for number, each in values if each is not None}
-
-    def _add(self, number: int, name: str, origin: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
-        reading = self.reads[number]
-        found = tally(reading, origin, before, after, classes=self.classes and OUTPUT in reading.taps)
-        key = self._fed, number, name
-        if key in self.tallies:
-            self.tallies[key].add(found)
+    def _add(self, name: str, before: Held, after: Held) -> None:
+        found = tally(self._origin, before, after, self.classes)
+        if (self._fed, name) in self.tallies:
+            self.tallies[self._fed, name].add(found)
         else:
-            self.tallies[key] = found
+            self.tallies[self._fed, name] = found
 
 
-def climbs(shared: Sums, sums: Sums) -> tuple[Climb, ...]:
+def climbs(layout: Layout, shared: Sums, sums: Sums) -> Iterator[Climb]:
     """The rungs of both at each tap, in the model's order, the accumulated differences before the local ones."""
-    return tuple(
-        climb for fed in Fed for number in range(len(sums.reads)) for climb in _climbs(shared, sums, fed, number)
+    for fed in Fed:
+        own = {name: each for part in (shared, sums) for (at, name), each in part.tallies.items() if at is fed}
+        for reading, place in zip(layout.reads, layout.places, strict=True):
+            grid, writer = reading.tensor.integers, reading.writer
+            signal = shared.signals[fed][place].reshape(len(reading.taps), -1)
+            parts = {name: _differences(each, reading, place) for name, each in own.items()}
+            whole = parts.pop(WHOLE)
+            for number, tap in enumerate(reading.taps):
+                yield Climb(
+                    tap=tap,
+                    fed=fed,
+                    op="" if writer is None else writer.name,
+                    index=None if writer is None else writer.index,
+                    lsb=None if grid is None else float(grid.lsb),
+                    signal=float(signal[number].sum()),
+                    rungs={name: each[number] for name, each in parts.items() if tap == OUTPUT or name in RUNGS},
+                    whole=whole[number],
+                    by_unit=own[WHOLE].squares[place].reshape(len(reading.taps), -1)[number],
+                )
+
+
+RUNGS = frozenset(rung.value for rung in Rung)
+
+
+def _differences(tally: Tally, reading: Reading, place: slice) -> list[Difference]:
+    """One a tap."""
+    changed, total, squares, cross = (
+        each[place].reshape(len(reading.taps), -1).sum(axis=1).tolist()
+        for each in (tally.changed, tally.total, tally.squares, tally.cross)
     )
-
-
-def _climbs(shared: Sums, sums: Sums, fed: Fed, number: int) -> Iterator[Climb]:
-    reading = sums.reads[number]
-    grid, writer = reading.tensor.integers, reading.writer
-    own = {
-        name: tally
-        for each in (shared, sums)
-        for (at, other, name), tally in each.tallies.items()
-        if (at, other) == (fed, number)
-    }
-    if WHOLE not in own:
-        return
-    for place, tap in enumerate(reading.taps):
-        yield Climb(
-            tap=tap,
-            fed=fed,
-            op="" if writer is None else writer.name,
-            index=None if writer is None else writer.index,
-            lsb=None if grid is None else float(grid.lsb),
-            signal=float(shared.signals[fed, number][place]),
-            rungs={name: tally.of(place) for name, tally in own.items() if name != WHOLE},
-            whole=own[WHOLE].of(place),
+    n = tally.samples * (reading.size // len(reading.taps))
+    return [
+        Difference(
+            n=n,
+            changed=None if reading.tensor.integers is None else changed[number],
+            total=total[number],
+            squares=squares[number],
+            cross=cross[number],
+            flips=tally.flips if tap == OUTPUT else None,
         )
+        for number, tap in enumerate(reading.taps)
+    ]

@@ -14,10 +14,10 @@ from typing import final
 import numpy as np
 
 from qcompare.core import lstm as layout
-from qcompare.core.graph import Graph, Model, Tensor
+from qcompare.core.graph import Graph, Model, Operator, Tensor
 from qcompare.core.rung import FUSED, IN_REALS, Rung
 from qcompare.manual import executor
-from qcompare.manual.arithmetic import Arithmetic, compute_real, compute_rule, op_of, rule_of
+from qcompare.manual.arithmetic import OPS, Arithmetic, compute_real, compute_rule, rule_of
 from qcompare.manual.call import Call, Requantized
 from qcompare.manual.ops import lstm
 from qcompare.manual.rounding import round_half_away
@@ -162,20 +162,58 @@ class Climbed:
 
         def compute(call: Call) -> tuple[np.ndarray, ...]:
             rule = rule_of(call, self.kernels)
-            if call.operator.name == layout.OPERATOR and rule in lstm.KERNELS:
+            name = call.operator.name
+            if name == layout.OPERATOR and rule in lstm.KERNELS:
                 return fused(call, rule)
-            own = Rung.FUNCTIONS if call.operator.name in FUNCTIONS and rule not in HYBRID else Rung.KERNEL_ROUNDING
-            return compute_rule(call, rule) if own in self.rungs else self._before(call, rule)
+            followed = follows(name, rule, self.rungs)
+            if followed is None:
+                return compute_real(call)
+            if followed == rule:
+                return compute_rule(call, rule)
+            whole = OPS[name].rules[rule]
+            assert isinstance(whole, Requantized)
+            assert isinstance(followed, Requantization)
+            return tuple(whole.compute(call, followed))
 
         return compute
 
-    def _before(self, call: Call, rule: Rule) -> tuple[np.ndarray, ...]:
-        """A call by what its rule comes to without its rounding; in reals for a rule that has no such parts."""
-        whole = op_of(call).rules.get(rule)
-        if not isinstance(rule, Requantization) or not isinstance(whole, Requantized):
-            return compute_real(call)
-        once = replace(rule, blocks=None, once=True) if Rung.MULTIPLIER in self.rungs else EXACT
-        return tuple(whole.compute(call, once))
+
+def follows(name: str, rule: Rule, rungs: frozenset[Rung]) -> Rule | None:
+    """What rungs of integers leave of an operator's rule; None for reals that are rounded.
+
+    The product of a requantization is that of a multiplier in float64, then of the kernel's, then the kernel's own.
+    """
+    own = Rung.FUNCTIONS if name in FUNCTIONS and rule not in HYBRID else Rung.KERNEL_ROUNDING
+    if own in rungs:
+        return rule
+    if not isinstance(rule, Requantization) or not isinstance(OPS[name].rules[rule], Requantized):
+        return None
+    if Rung.MULTIPLIER not in rungs:
+        return EXACT
+    # F64 has no other multiplier and no other rounding than these.
+    return replace(rule, blocks=None, once=rule.rounding is not Rounding.F64)
+
+
+Signature = tuple[object, ...]
+
+
+def signature(model: Model, kernels: str, rungs: frozenset[Rung]) -> Signature:
+    """Equal for two kernel sets or steps of the ladder in integers that compute every operator alike.
+
+    Raises NotCoveredError.
+    """
+    return tuple(
+        _followed(operator, executor.rule_for(model, operator, kernels), kernels, rungs)
+        for operator in model.main.operators
+    )
+
+
+def _followed(operator: Operator, rule: Rule, kernels: str, rungs: frozenset[Rung]) -> object:
+    if operator.name == "WHILE":
+        return kernels, rungs
+    if operator.name == layout.OPERATOR and rule in lstm.KERNELS:
+        return rule, rungs & lstm.WHOLE
+    return follows(operator.name, rule, rungs)
 
 
 def rungs_of(model: Model) -> tuple[Rung, ...]:
