@@ -32,3 +32,7 @@ class Method:
     def integer(self) -> bool:
         """Whether activations are integers, for which ranges have to be known."""
         return self.name in INTEGER
+
+
+IN_FLOAT = Method(name=FLOAT32, optimizations="NONE")
+"""Nothing is quantized."""

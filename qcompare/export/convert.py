@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import final
 
@@ -16,7 +16,15 @@ from qcompare.export.loop import loop_model
 from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.models.looped import looped
 from qcompare.models.network import Architecture
-from qcompare.tflite.converter import INTEGER_ENDS, Converted, checked, convert, convert_traced, traced
+from qcompare.tflite.converter import (
+    INTEGER_ENDS,
+    Converted,
+    checked,
+    convert,
+    convert_traced,
+    quantized_after_training,
+    traced,
+)
 from qcompare.tflite.ends import ended
 from qcompare.training.calibrate import calibrate
 from qcompare.training.fake_quant import FakeQuant
@@ -31,7 +39,8 @@ def ptq(
     """The float network, quantized after training with the calibration samples [samples, steps, features]."""
     rounding = Unrounded({**weights, **architecture.constants()})
     shape = (architecture.steps, architecture.features)
-    return convert(lambda x: architecture.forward(FloatOps(rounding), x), shape, calibration, method)
+    function = traced(lambda x: architecture.forward(FloatOps(rounding), x), shape)
+    return quantized_after_training(function, calibration, method)
 
 
 def ptq_fused(
@@ -42,7 +51,7 @@ def ptq_fused(
     everything = {**weights, **architecture.constants()}
     for name, variable in network.variables.items():
         variable.assign(everything[name])
-    return convert_traced(network.traced, calibration, method, network.module)
+    return quantized_after_training(network.traced, calibration, method, network.module)
 
 
 @final
@@ -95,11 +104,14 @@ def ptq_loop(
     if not method.integer:
         rounding = Unrounded({**weights, **architecture.constants()})
         shape = (architecture.steps, architecture.features)
-        return convert(lambda x: looped(architecture, FloatOps(rounding), x), shape, None, method)
+        return quantized_after_training(
+            traced(lambda x: looped(architecture, FloatOps(rounding), x), shape), None, method
+        )
     ranges = calibrate(architecture, weights, calibration)
     form = number_format(method.name, per_channel=method.per_channel)
     ends = method.input, method.output
-    return checked(ended(loop_model(architecture, weights, ranges, form).model, *ends), *ends)
+    written = loop_model(architecture, weights, ranges, form)
+    return replace(checked(ended(written.model, *ends), *ends), reals=written.reals)
 
 
 def aligned(architecture: Architecture, trained: TrainedQat) -> Converted:

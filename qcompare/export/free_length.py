@@ -15,7 +15,7 @@ from qcompare.core.layers import dense_name, recurrent_name
 from qcompare.core.method import Method
 from qcompare.export.convert import FusedNetwork
 from qcompare.models.network import Architecture
-from qcompare.tflite.converter import Converted, convert_traced, traced
+from qcompare.tflite.converter import Converted, quantized_after_training, traced
 from qcompare.training.fit import KEPT
 
 OUTPUT, EVERY_STEP = "output", "every_step"
@@ -51,7 +51,7 @@ def as_fed(
     everything = {**weights, **architecture.constants()}
     for name, variable in network.variables.items():
         variable.assign(everything[name])
-    return convert_traced(network.traced, calibration, method, network.module)
+    return quantized_after_training(network.traced, calibration, method, network.module)
 
 
 @lru_cache(maxsize=KEPT)

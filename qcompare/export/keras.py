@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from qcompare.core.method import FLOAT32, Method
+from qcompare.core.method import IN_FLOAT, Method
 from qcompare.core.network import Network
 from qcompare.export.post_training import built
 from qcompare.tflite.artifact import Built
-from qcompare.tflite.converter import convert_traced, traced
+from qcompare.tflite.converter import quantized_after_training, traced
 from qcompare.training.keras_network import as_input, twin_of
 
 
@@ -24,7 +24,7 @@ def converted(network: Network, calibration: np.ndarray, method: Method) -> Buil
 def in_float(network: Network, given: Built) -> Built:
     """The float model, with operators for every time step where the integer model has no loop."""
     loops = any(operator.name == "WHILE" for operator in given.model.main.operators)
-    return _converted(network, None, Method(name=FLOAT32, optimizations="NONE"), unroll=not loops)
+    return _converted(network, None, IN_FLOAT, unroll=not loops)
 
 
 def _converted(network: Network, calibration: np.ndarray | None, method: Method, *, unroll: bool) -> Built:
@@ -33,4 +33,4 @@ def _converted(network: Network, calibration: np.ndarray | None, method: Method,
     module = tf.Module()
     module.held = model.weights
     function = traced(lambda x: model(x, training=False), tuple(network.model["input_shape"]))
-    return built(convert_traced(function, calibration, method, module), method)
+    return built(quantized_after_training(function, calibration, method, module), method)

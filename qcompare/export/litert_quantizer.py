@@ -14,6 +14,7 @@ from qcompare.tflite import schema
 from qcompare.tflite.artifact import Built, not_built
 from qcompare.tflite.converter import faults
 from qcompare.tflite.ends import ended
+from qcompare.tflite.reals import real_constants
 from qcompare.tflite.roles import places_by_name
 
 SIGNATURE, INPUT = "serving_default", "x"
@@ -37,6 +38,7 @@ def quantized(float_model: Built, calibration: np.ndarray, method: Method) -> Bu
     return Built(
         content=content,
         places=places_by_name(model, {}),
+        reals=real_constants(float_model.model, model),
         findings=(failure("conversion", fault),) if fault else (),
     )
 

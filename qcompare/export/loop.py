@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
@@ -13,7 +13,7 @@ from qcompare.core.graph import Graph, model_of
 from qcompare.core.grid import Grid
 from qcompare.core.layers import recurrent_name
 from qcompare.core.tap import Tap
-from qcompare.export.written import MAIN, GraphOps, Value, Written, WrittenModel
+from qcompare.export.written import MAIN, GraphOps, Value, Written, WrittenModel, in_graph
 from qcompare.models.network import Architecture, SequenceLayer, SteppedLayer
 from qcompare.tflite import schema
 from qcompare.tflite.builder import Builder
@@ -36,19 +36,15 @@ class State:
     width: int
     grid: Grid
 
-    @property
-    def zeros(self) -> np.ndarray:
-        """What it starts as, int8 [1, width]."""
-        return np.full((1, self.width), self.grid.zero, np.int8)
-
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """A graph of the model, and the taps of its tensors by index."""
+    """A graph of the model, and by index the taps of its tensors and what its constants were rounded from."""
 
     graph: Graph
     taps: Mapping[int, Tap]
+    reals: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
 @final
@@ -86,8 +82,13 @@ def loop_model(
     body, _ = _body(architecture, learned, states)
     main = _main(architecture, learned, states)
     parts = {MAIN: main, CONDITION: _condition(architecture, learned, states), BODY: body}
-    places = {(number, index): tap for number, part in parts.items() for index, tap in part.taps.items()}
-    return WrittenModel(model=schema.write(model_of(*(part.graph for part in parts.values()))), places=places)
+    places: dict[tuple[int, int], Tap] = {}
+    reals: dict[tuple[int, int], np.ndarray] = {}
+    for number, part in parts.items():
+        places |= in_graph(number, part.taps)
+        reals |= in_graph(number, part.reals)
+    model = schema.write(model_of(*(part.graph for part in parts.values())))
+    return WrittenModel(model=model, places=places, reals=reals)
 
 
 def _main(
@@ -100,7 +101,7 @@ def _main(
     ops = GraphOps(builder, learned.weights, learned.ranges, learned.number_format)
     x = ops.input(tf.zeros([1, architecture.steps, architecture.features]))
     first = builder.constant("step/FIRST", np.array(0, np.int32))
-    zeros = [builder.constant(f"{state.name}/ZEROS", state.zeros, state.grid) for state in states]
+    zeros = [ops.zero_state(f"{state.name}/ZEROS", state.width, state.grid) for state in states]
     results = _carried(builder, architecture, x.grid, states, "LAST")
     options = {"cond_subgraph_index": CONDITION, "body_subgraph_index": BODY}
     builder.operator("WHILE", [first, ops.index(x), *zeros], results.all, "WhileOptions", options)
@@ -108,7 +109,7 @@ def _main(
     value: Value = Written(index=results.states[last], width=states[last].width, grid=states[last].grid)
     output = ops.activated(architecture.head(ops, value), architecture.output_activation)
     taps = ops.taps | _taps(results, states, architecture.steps - 1)
-    return Part(graph=builder.graph([ops.index(x)], [ops.index(output)]), taps=taps)
+    return Part(graph=builder.graph([ops.index(x)], [ops.index(output)]), taps=taps, reals=ops.reals)
 
 
 def _layers(architecture: Architecture) -> list[SteppedLayer]:
@@ -178,7 +179,8 @@ def _body(architecture: Architecture, learned: TrainedQat, before: list[State]) 
     builder.operator("ADD", [carried.number, one], [following], "AddOptions", options)
     states = [_state(builder, ops, ops.written(result)) for result in results]
     graph = builder.graph(carried.all, [following, carried.x, *map(ops.index, results)])
-    return Part(graph=graph, taps=ops.taps | _taps(carried, before, None) | {now: Tap("x")}), states
+    taps = ops.taps | _taps(carried, before, None) | {now: Tap("x")}
+    return Part(graph=graph, taps=taps, reals=ops.reals), states
 
 
 def _state(builder: Builder, ops: GraphOps, result: Written) -> State:

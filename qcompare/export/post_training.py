@@ -50,6 +50,7 @@ def built(converted: Converted, method: Method) -> Built:
     return Built(
         content=converted.model,
         places=places_by_name(model, {}),
+        reals=converted.reals,
         findings=(*faults, *(left_in_float(weights(converted.model)) if method.name == DYNAMIC else ())),
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from qcompare.core.finding import Finding, failure, warning
+from qcompare.core.graph import Model
 from qcompare.core.grid import Grid
 from qcompare.core.method import Method
 from qcompare.core.network import Network
@@ -20,6 +21,7 @@ from qcompare.tflite import schema
 from qcompare.tflite.artifact import Built, Place
 from qcompare.tflite.converter import Converted, checked
 from qcompare.tflite.ends import ended
+from qcompare.tflite.reals import quantized
 from qcompare.tflite.roles import places_by_name
 from qcompare.training import guards, qat_network
 from qcompare.training.float_network import architecture_of
@@ -46,7 +48,7 @@ def _written(
     architecture, trained = architecture_of(network), qat_network.learned(network)
     model = write(architecture, trained.weights, trained.ranges, trained.number_format)
     content = ended(model.model, first, last)
-    return _built(checked(content, first, last), model.places, architecture, trained, calibration)
+    return _built(checked(content, first, last), model.places, model.reals, architecture, trained, calibration)
 
 
 def converted(network: Network, calibration: np.ndarray, method: Method) -> Built:
@@ -56,13 +58,27 @@ def converted(network: Network, calibration: np.ndarray, method: Method) -> Buil
 
     architecture, trained = architecture_of(network), tfmot_network.learned(network)
     model = convert.tfmot(architecture, trained, method)
-    places = places_by_name(schema.read(model.model), weights_by_reader(architecture, trained))
-    return _built(model, places, architecture, trained, calibration)
+    graphs = schema.read(model.model)
+    places = places_by_name(graphs, weights_by_reader(architecture, trained))
+    reals = trained_constants(graphs, places, trained.weights)
+    return _built(model, places, reals, architecture, trained, calibration)
+
+
+def trained_constants(
+    model: Model, places: Mapping[Place, Tap], weights: Mapping[str, np.ndarray]
+) -> dict[Place, np.ndarray]:
+    """The trained weights and biases in the places of a model's quantized constants that have their names.
+
+    weights: by `layer/name`, matrices [inputs, units].
+    """
+    named = {place: places[place].role for place, _ in quantized(model) if place in places}
+    return {place: np.ascontiguousarray(weights[name].T) for place, name in named.items() if name in weights}
 
 
 def _built(
     model: Converted,
     places: Mapping[Place, Tap],
+    reals: Mapping[Place, np.ndarray],
     architecture: Architecture,
     trained: TrainedQat,
     calibration: np.ndarray,
@@ -73,6 +89,7 @@ def _built(
         content=model.model,
         places=places,
         learned=by_tap(learned),
+        reals=reals,
         findings=(*faults, *watched(architecture, trained, calibration)),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import final
+from typing import TypeVar, final
 
 import numpy as np
 import tensorflow as tf
@@ -36,6 +36,8 @@ ACTIVATIONS = {"linear": "NONE", "relu": "RELU"}
 MAIN = 0
 """The number of the graph that runs."""
 
+T = TypeVar("T")
+
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,10 +48,12 @@ class WrittenModel:
         weights (`layer/name`, and `layer/kernel/i` for the gates of a fused LSTM), states and intermediates. Several
         tensors may have one tap: a SPLIT's parts have that of the whole, a fused LSTM's state that of its outputs.
         A tensor that holds all time steps, or is computed once in each of a loop's, has none of them.
+    reals: of every constant on a grid, what it was rounded from, float32 of its shape.
     """
 
     model: bytes
     places: Mapping[tuple[int, int], Tap]
+    reals: Mapping[tuple[int, int], np.ndarray]
 
 
 @final
@@ -79,7 +83,7 @@ Value = Written | Step
 class GraphOps:
     """The operators of a network written into a graph, a `models.ops.Ops` of its tensors, of batch one.
 
-    taps: index of a tensor -> its tap.
+    taps: index of a tensor -> its tap. reals: index of a constant on a grid -> what it was rounded from.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class GraphOps:
         self.ranges = ranges
         self.format = number_format
         self.taps: dict[int, Tap] = {}
+        self.reals: dict[int, np.ndarray] = {}
         self._path = ""
         self._constants: dict[str, int] = {}
         self._weights: dict[str, Constant] = {}
@@ -167,8 +172,17 @@ class GraphOps:
         value = self.written(value)
         if value.index is not None:
             return value.index
-        data = np.full((1, value.width), value.grid.zero, self.format.activation)
-        return self.builder.constant(self._name("zeros", str(len(self.builder.tensors))), data, value.grid)
+        return self.zero_state(self._name("zeros", str(len(self.builder.tensors))), value.width, value.grid)
+
+    def zero_state(self, name: str, width: int, grid: Grid) -> int:
+        """A constant [1, width] of zeros."""
+        data = np.full((1, width), grid.zero, self.format.activation)
+        return self._added(name, Constant(data=data, grid=grid, real=np.zeros(data.shape, np.float32)))
+
+    def _added(self, name: str, constant: Constant) -> int:
+        index = self.builder.constant(name, constant.data, constant.grid)
+        self.reals[index] = constant.real
+        return index
 
     def _unpack(self, step: Step) -> list[Written]:
         x = step.whole
@@ -398,7 +412,7 @@ class GraphOps:
     def _constant(self, name: str, constant: Constant, tap: Tap | None = None) -> int:
         """A constant that stands in the graph once, however many steps read it."""
         if name not in self._constants:
-            self._constants[name] = self.builder.constant(name, constant.data, constant.grid)
+            self._constants[name] = self._added(name, constant)
             if tap is not None:
                 self.taps[self._constants[name]] = tap
         return self._constants[name]
@@ -426,4 +440,9 @@ def written_model(
         architecture.output_activation,
     )
     model = schema.write(model_of(builder.graph([0], [ops.index(output)])))
-    return WrittenModel(model=model, places={(MAIN, index): tap for index, tap in ops.taps.items()})
+    return WrittenModel(model=model, places=in_graph(MAIN, ops.taps), reals=in_graph(MAIN, ops.reals))
+
+
+def in_graph(number: int, by_index: Mapping[int, T]) -> dict[tuple[int, int], T]:
+    """What tensors of a graph have, by their places in the model."""
+    return {(number, index): value for index, value in by_index.items()}

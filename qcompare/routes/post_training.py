@@ -7,7 +7,7 @@ from typing import final
 
 from qcompare.config.options import Config, GivenPair, IntegerQuant, KerasFile, Model
 from qcompare.core.engine import EngineId
-from qcompare.core.method import FLOAT32, Method
+from qcompare.core.method import IN_FLOAT, Method
 from qcompare.core.stage import Stage
 from qcompare.routes.route import Context
 from qcompare.routes.stages import calibration, conversion, together
@@ -57,6 +57,3 @@ class PostTraining:
             calibration=calibration(context.data),
             method=context.method,
         )
-
-
-IN_FLOAT = Method(name=FLOAT32, optimizations="NONE")

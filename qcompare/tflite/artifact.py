@@ -28,11 +28,14 @@ class Built:
 
     content: the `.tflite`; empty when there is none, and findings say why.
     places: the tensors that have a role in the network. learned: the grids that training decided, by tap without step.
+    reals: constants that stand for real numbers -> what they were quantized from, float32 of the same shape; those of
+        which it is known (`tflite.reals`).
     """
 
     content: bytes = b""
     places: Mapping[Place, Tap] = field(default_factory=dict)
     learned: Mapping[Tap, Grid] = field(default_factory=dict)
+    reals: Mapping[Place, np.ndarray] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
     @cached_property
@@ -78,6 +81,7 @@ def dump(built: Built) -> Files:
         arrays |= grid_arrays(str(number), built.learned[tap])
     described = {
         "places": [[*place, *plain_tap(tap)] for place, tap in built.places.items()],
+        "reals": [list(place) for place in built.reals],
         "learned": [plain_tap(tap) for tap in taps],
         "findings": plain_findings(built.findings),
     }
@@ -85,15 +89,18 @@ def dump(built: Built) -> Files:
         "model.tflite": built.content,
         "model.json": json.dumps(described).encode(),
         "learned.npz": arrays_packed(arrays),
+        "reals.npz": arrays_packed({str(number): real for number, real in enumerate(built.reals.values())}),
     }
 
 
 def load(files: Files) -> Built:
     """The converted model of `dump`."""
     described, arrays = json.loads(files["model.json"]), arrays_unpacked(files["learned.npz"])
+    reals = arrays_unpacked(files["reals.npz"])
     return Built(
         content=files["model.tflite"],
         places={(graph, index): tap_of(tap) for graph, index, *tap in described["places"]},
         learned={tap_of(tap): grid_of(str(number), arrays) for number, tap in enumerate(described["learned"])},
+        reals={(graph, index): reals[str(number)] for number, (graph, index) in enumerate(described["reals"])},
         findings=findings_of(described["findings"]),
     )

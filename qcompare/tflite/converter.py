@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ from tensorflow.types.experimental import ConcreteFunction
 import qcompare.models  # noqa: F401  (settles the environment before TensorFlow is imported)
 from qcompare.core import lstm
 from qcompare.core.graph import Graph, Model
-from qcompare.core.method import FLOAT16, INT8, INT16X8, Method
+from qcompare.core.method import FLOAT16, FLOAT32, IN_FLOAT, INT8, INT16X8, Method
 from qcompare.tflite import schema
+from qcompare.tflite.artifact import Place
+from qcompare.tflite.reals import real_constants
 
 ATTEMPTS = 20
 """How often a model is converted again while the converter leaves a SPLIT in float.
@@ -37,10 +39,11 @@ INTEGER_ENDS = Method(name=INT8, input="int8", output="int8", full_integer=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Converted:
-    """A converted model. note: what is wrong with it, in one line; "" when nothing is."""
+    """A converted model. note: what is wrong with it, in one line; "" when nothing is. reals: as `Built` has."""
 
     model: bytes
     note: str
+    reals: Mapping[Place, np.ndarray] = field(default_factory=dict)
 
 
 def convert(
@@ -84,6 +87,21 @@ def convert_traced(
         if not (method.full_integer and "SPLIT" in in_float(found, method)):
             break
     return Converted(model=model, note=faults(found, method))
+
+
+def quantized_after_training(
+    function: ConcreteFunction,
+    calibration: Sequence[np.ndarray] | np.ndarray | None,
+    method: Method,
+    tracked: tf.Module | None = None,
+) -> Converted:
+    """As `convert_traced`, of a float function, with the real numbers of the quantized constants: those of the model
+    that the function is in float32."""
+    found = convert_traced(function, calibration, method, tracked)
+    if method.name == FLOAT32:
+        return found
+    real = convert_traced(function, None, IN_FLOAT, tracked)
+    return replace(found, reals=real_constants(schema.read(real.model), schema.read(found.model)))
 
 
 def _ask(converter: Any, method: Method, calibration: Sequence[np.ndarray] | np.ndarray | None) -> None:

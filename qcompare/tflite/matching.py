@@ -68,7 +68,14 @@ def writers(graph: Graph) -> dict[int, Operator]:
 
 def seen(graph: Graph, index: int) -> int:
     """The tensor that another one is a copy of on another grid; itself where it is none."""
-    return _Side.of(graph).seen(index)
+    return origin(writers(graph), index)
+
+
+def origin(writers: Mapping[int, Operator], index: int) -> int:
+    """As `seen`, of a graph of these writers."""
+    while (writer := writers.get(index)) is not None and writer.name in RENAMING:
+        index = writer.inputs[0]
+    return index
 
 
 @final
@@ -94,9 +101,7 @@ class _Side:
 
     def seen(self, index: int) -> int:
         """What a tensor is a copy of on another grid."""
-        while (writer := self.writers.get(index)) is not None and writer.name in RENAMING:
-            index = writer.inputs[0]
-        return index
+        return origin(self.writers, index)
 
     def size(self, index: int) -> int:
         return math.prod(self.graph.tensors[index].shape)

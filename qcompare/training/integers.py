@@ -15,10 +15,11 @@ from qcompare.training.scales import weight_scale
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Constant:
-    """Integers and their scales."""
+    """Integers and their scales. real: what they were rounded from, float32 of their shape."""
 
     data: np.ndarray
     grid: Grid
+    real: np.ndarray
 
 
 def integer_weight(weight: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -37,11 +38,12 @@ def integer_bias(bias: np.ndarray, x_scale: np.float32, weight_scale: np.ndarray
 def weight_constant(weight: np.ndarray, *, per_channel: bool) -> Constant:
     """A matrix [inputs, units] as int8 [units, inputs], with a scale a unit or one in all."""
     grid = weight_scale(weight, per_channel=per_channel)
-    return Constant(data=np.ascontiguousarray(integer_weight(weight, grid.scale).T), grid=grid)
+    data, real = (np.ascontiguousarray(each.T) for each in (integer_weight(weight, grid.scale), weight))
+    return Constant(data=data, grid=grid, real=real)
 
 
 def bias_constant(bias: np.ndarray, x: Grid, weight: Constant, number_format: NumberFormat) -> Constant:
     """A bias [units] in steps of the products of an input on the grid x with the weight."""
     scale = weight.grid.scale
     grid = Grid(scale=x.scale[0] * scale, zero_point=np.zeros(scale.shape, np.int64), dtype=number_format.bias)
-    return Constant(data=integer_bias(bias, x.scale[0], scale, number_format.bias), grid=grid)
+    return Constant(data=integer_bias(bias, x.scale[0], scale, number_format.bias), grid=grid, real=bias)

@@ -33,6 +33,11 @@ MODEL = Built(
             axis=3,
         ),
     },
+    reals={
+        (1, 1): np.array([[0.1, -3e-39], [np.nextafter(np.float32(2), np.float32(3)), 0]], np.float32),
+        (0, 2): np.zeros(3, np.float32),
+        (0, 1): np.array(0.5, np.float32),
+    },
     findings=(warning("recurrent_0", "an LSTM of one"), remark("", "naïve")),
 )
 BUILT = {"model": MODEL, "nothing learned": Built(content=b"model"), "not built": not_built("the converter crashed")}
@@ -51,6 +56,9 @@ def test_a_built_model_comes_back_as_it_was(name):
     assert list(back.places.items()) == list(built.places.items())
     assert [(tap, plain(grid)) for tap, grid in back.learned.items()] == [
         (tap, plain(grid)) for tap, grid in built.learned.items()
+    ]
+    assert [(place, real.dtype, real.shape, real.tobytes()) for place, real in back.reals.items()] == [
+        (place, real.dtype, real.shape, real.tobytes()) for place, real in built.reals.items()
     ]
     assert back.findings == built.findings
 
