@@ -139,12 +139,11 @@ class Climbed:
         if grid is None or not self.rungs & {Rung.CLIPPING, Rung.ROUNDING}:
             return reals
         scale = np.float64(grid.lsb)
-        steps = reals / scale
         if Rung.ROUNDING in self.rungs:
-            steps = round_half_away(steps)
+            reals = round_half_away(reals / scale) * scale
         if Rung.CLIPPING in self.rungs:
-            steps = np.clip(steps, grid.smallest - grid.zero, grid.largest - grid.zero)
-        return steps * scale
+            reals = np.clip(reals, (grid.smallest - grid.zero) * scale, (grid.largest - grid.zero) * scale)
+        return reals
 
     def _in_reals(self, fused: Fused) -> Arithmetic:
         """Every operator in real numbers, its results as they are stored."""

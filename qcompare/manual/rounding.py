@@ -181,22 +181,22 @@ def _fraction8(multiplier: np.ndarray | np.floating | float) -> np.ndarray:
 
 
 def once(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
-    """The exact product of an int32 and the multiplier of (6), rounded once by (1): no kernel's."""
+    """(108) of (10) and (11): by the multiplier of (6), x in int32."""
     m, s = quantize_multiplier(multiplier)
     return rdbp(np.asarray(accumulators, np.int64) * m, 31 - s)
 
 
 def m64_once(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
-    """The exact product with the multiplier of (12), rounded once by (1): no kernel's."""
+    """(108) of (12)."""
     m, s = quantize_multiplier(multiplier)
     return rdbp(np.asarray(accumulators, np.int64) * _reduced(m), 15 - s)
 
 
 def f32_once(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
-    """The product with a float32 multiplier, rounded once by (1): no kernel's. Exact for accumulators below 2^29."""
+    """(108) of (14): exact in float64 for accumulators below 2^29."""
     return f64(accumulators, np.asarray(multiplier, np.float32))
 
 
 def q8_once(accumulators: np.ndarray, multiplier: np.ndarray | np.floating | float) -> np.ndarray:
-    """The product with the multiplier of (92), rounded once by (1): no kernel's."""
+    """(108) of (92)."""
     return rdbp(np.asarray(accumulators, np.int64) * _fraction8(multiplier), 8)

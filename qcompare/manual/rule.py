@@ -113,7 +113,7 @@ ONCE: Mapping[Rounding, Multiply] = MappingProxyType(
         Rounding.Q8: rounding.q8_once,
     }
 )
-"""By the multiplier that each rounding works with, the product rounded once, halves away from zero."""
+"""(108): by the multiplier that each rounding works with, the product rounded once, halves away from zero."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ class Requantization:
     """One multiplication of an accumulator, rounded.
 
     multiplier: how it is formed out of scales.
-    once: the rounding's own multiplier, but the exact product and (1) in place of the rounding: no kernel's.
+    once: (108) in place of the rounding, which no kernel does.
     blocks: None, or how many elements of the last axis a vector loop takes at once: those in whole blocks are rounded
         as told, the others by DOUBLE, in the scalar loop.
     """

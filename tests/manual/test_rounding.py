@@ -180,3 +180,19 @@ def test_a_multiplier_for_each_channel(pairs: list[tuple[int, float]]) -> None:
 def test_saturate_and_wrap(x: int) -> None:
     assert int(rounding.saturate(np.array([x]), np.int8)[0]) == max(-128, min(127, x))
     assert int(rounding.wrap32(np.array([x]))[0]) == wrap(x)
+
+
+@given(INT32, SCALES)
+def test_once_is_the_exact_product_rounded_once(x: int, real: float) -> None:
+    m, s = multiplier(real)
+    reduced = min((m + (1 << 15)) >> 16, 0x7FFF)
+    eighths = round(Fraction(256) * Fraction(float(np.float32(real))))
+    accumulators = np.array([x])
+    assert int(rounding.once(accumulators, real)[0]) == away(x * Fraction(m) * Fraction(2) ** (s - 31))
+    assert int(rounding.m64_once(accumulators, real)[0]) == away(x * Fraction(reduced) * Fraction(2) ** (s - 15))
+    assert int(rounding.q8_once(accumulators, real)[0]) == away(x * Fraction(eighths, 256))
+
+
+@given(st.integers(-(2**29) + 1, 2**29 - 1), SCALES)
+def test_once_by_a_float32_multiplier(x: int, real: float) -> None:
+    assert int(rounding.f32_once(np.array([x]), real)[0]) == away(x * Fraction(float(np.float32(real))))
