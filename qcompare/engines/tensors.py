@@ -13,9 +13,10 @@ from qcompare.core.tap import OUTPUT, Tap
 from qcompare.core.tensor_pairs import TensorPair, TensorPairs, Weights
 from qcompare.engines.converted import inputs_of
 from qcompare.engines.manual import BLAS_THREADS
-from qcompare.tflite.artifact import Built
+from qcompare.tflite.artifact import MAIN, Built, Place
 from qcompare.tflite.free_batch import settled
 from qcompare.tflite.matching import Matching, matched, seen, writers
+from qcompare.tflite.reals import real_constants
 
 ARITHMETICS = ("xnnpack", "reference", "optimized")
 """That of the interpreter that people get by default; else the first that computes both models."""
@@ -73,7 +74,7 @@ def _computed(a: Model, b: Model, matching: Matching, x: np.ndarray, arithmetic:
         _run(b, inputs_b, at_b, arithmetic, given_b),
     )
 
-    computes_a, computes_b = writers(a.main), writers(b.main)
+    computes, constants = writers(b.main), real_constants(a, b)
     end = seen(b.main, b.main.outputs[0])
     return tuple(
         TensorPair(
@@ -81,36 +82,30 @@ def _computed(a: Model, b: Model, matching: Matching, x: np.ndarray, arithmetic:
             tensor_a=a.main.tensors[match.a].name,
             tensor_b=b.main.tensors[match.b].name,
             matched_by=match.by,
-            op=computes_b[match.b].name if match.b in computes_b else "",
-            index=computes_b[match.b].index if match.b in computes_b else None,
+            op=computes[match.b].name if match.b in computes else "",
+            index=computes[match.b].index if match.b in computes else None,
             grid=b.main.tensors[match.b].integers,
             a=free_a[match.a],
             b=free_b[match.b],
             local_a=local_a[match.a],
             local_b=local_b[match.b],
-            weights=weights(a.main, computes_a.get(match.a), b.main, computes_b.get(match.b)),
+            weights=weights(b.main, computes.get(match.b), constants),
         )
         for match in matches
     )
 
 
-def weights(a: Graph, one: Operator | None, b: Graph, other: Operator | None) -> tuple[Weights, ...]:
-    """The constants that two operators of one kind have in the same places, reals in one and 8 or 16 bits in the other.
+def weights(graph: Graph, operator: Operator | None, reals: Mapping[Place, np.ndarray]) -> tuple[Weights, ...]:
+    """An operator's constants of 8 or 16 bits, each beside the float model's.
 
-    Biases, of 32 bits and more, are none of them.
+    reals: as `tflite.reals.real_constants` gives them. Biases, of 32 bits and more, are none of them.
     """
-    if one is None or other is None or one.name != other.name:
-        return ()
-    pairs = [(a.tensors[i], b.tensors[j]) for i, j in zip(one.inputs, other.inputs, strict=False) if min(i, j) >= 0]
+    read = () if operator is None else operator.inputs
+    constants = ((graph.tensors[index], reals[MAIN, index]) for index in read if (MAIN, index) in reals)
     return tuple(
-        Weights(a=real.data, b=whole.data, grid=whole.integers)
-        for real, whole in pairs
-        if real.data is not None
-        and whole.data is not None
-        and whole.integers is not None
-        and real.dtype == np.float32
-        and whole.dtype.itemsize <= 2
-        and real.shape == whole.shape
+        Weights(a=real, b=tensor.data, grid=tensor.integers)
+        for tensor, real in constants
+        if tensor.data is not None and tensor.integers is not None and tensor.dtype.itemsize <= 2
     )
 
 

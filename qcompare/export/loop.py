@@ -13,9 +13,10 @@ from qcompare.core.graph import Graph, model_of
 from qcompare.core.grid import Grid
 from qcompare.core.layers import recurrent_name
 from qcompare.core.tap import Tap
-from qcompare.export.written import MAIN, GraphOps, Value, Written, WrittenModel, in_graph
+from qcompare.export.written import GraphOps, Value, Written, WrittenModel, in_graph
 from qcompare.models.network import Architecture, SequenceLayer, SteppedLayer
 from qcompare.tflite import schema
+from qcompare.tflite.artifact import MAIN
 from qcompare.tflite.builder import Builder
 from qcompare.training.learned import TrainedQat
 from qcompare.training.number_format import INT8, NumberFormat

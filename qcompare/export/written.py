@@ -20,6 +20,7 @@ from qcompare.core.tap import Tap
 from qcompare.models.network import Architecture
 from qcompare.models.ops import CELL_CLIP, GATE_MATRICES, LOGISTIC_RANGE, TANH_RANGE, Place, Range, activated
 from qcompare.tflite import schema
+from qcompare.tflite.artifact import MAIN
 from qcompare.tflite.builder import ABSENT, Builder
 from qcompare.training.integers import Constant, bias_constant, weight_constant
 from qcompare.training.number_format import INT8, NumberFormat
@@ -32,9 +33,6 @@ GATE_NAMES = ("input", "forget", "cell", "output")
 ACTIVATIONS = {"linear": "NONE", "relu": "RELU"}
 """Activations that an operator has in itself; TANH and LOGISTIC are operators."""
 
-
-MAIN = 0
-"""The number of the graph that runs."""
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from qcompare.routes.route import Context
 from qcompare.routes.stages import BUILT, conversion, together
 from qcompare.tflite.artifact import Artifact, Built
 from qcompare.tflite.file import load
-from qcompare.tflite.pair import ends_in_softmax
+from qcompare.tflite.pair import ends_in_softmax, with_reals
 
 
 @final
@@ -33,7 +33,10 @@ class Given:
         return isinstance(config.model, GivenPair)
 
     def build(self, context: Context) -> Stage[Artifact]:
-        return together(self.name, None, integer_model(pair_of(context.config)))
+        given = integer_model(pair_of(context.config))
+        inputs = {"given": given, "float_model": float_model(context)}
+        whole = Stage(name="constants of given", compute=with_reals, inputs=inputs, codec=BUILT)
+        return together(self.name, None, whole)
 
 
 @final

@@ -21,6 +21,9 @@ from qcompare.tflite import schema
 Place = tuple[int, int]
 """The number of a graph, and the index of a tensor in it."""
 
+MAIN = 0
+"""The number of the graph that runs."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Built:

@@ -13,8 +13,10 @@ from qcompare.core.graph import Graph, Model, Operator, Tensor
 from qcompare.tflite import schema
 from qcompare.tflite.artifact import Built
 from qcompare.tflite.file import ModelFileError, load
+from qcompare.tflite.free_batch import settled
 from qcompare.tflite.free_length import is_free
 from qcompare.tflite.matching import last, seen, writers
+from qcompare.tflite.reals import real_constants
 
 SOFTMAX = "SOFTMAX"
 
@@ -85,6 +87,13 @@ def read_float(path: str, content: str, given: Built) -> Built:
         return Built(content=found)
     changed = with_softmax(model.main) if wanted else without_softmax(model.main)
     return Built(content=schema.write(replace(model.with_main(changed), signature={})))
+
+
+def with_reals(given: Built, float_model: Built) -> Built:
+    """The integer model with the float model's numbers of its constants; as it is where the latter was not built."""
+    if not float_model.content:
+        return given
+    return replace(given, reals=real_constants(settled(float_model.model), settled(given.model)))
 
 
 def ends_in_softmax(graph: Graph) -> bool:
