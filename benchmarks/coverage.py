@@ -17,7 +17,7 @@ import numpy as np
 from scipy import integrate, stats
 from scipy.special import stdtrit
 
-from qcompare.analysis.intervals import REALS, SHARES, Array, interquartile_mean, mean, median
+from qcompare.analysis.intervals import REALS, SHARES, Array, Range, interquartile_mean, mean, median
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], Array]
 
@@ -29,7 +29,7 @@ class Figures:
 
     of: stats.rv_frozen
     paired: bool = False
-    within: tuple[float, float] = REALS
+    within: Range = REALS
 
     def draw(self, random: np.random.Generator, shape: tuple[int, int]) -> Array:
         """shape: seeds, studies."""

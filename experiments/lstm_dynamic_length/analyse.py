@@ -178,7 +178,7 @@ Rows = Iterator[tuple[tuple[Any, ...], Figures]]
 
 
 def over_seeds(networks: Sequence[Trained], rows: Callable[[Trained], Rows], keys: list[str]) -> pd.DataFrame:
-    """Each figure's mean over the seeds and its 95 % interval (Student's t); keys: what the rows are about."""
+    """Each figure's mean over the seeds and its 95 % interval; keys: what the rows are about."""
     found: dict[tuple[Any, ...], dict[str, list[float]]] = {}
     for network in networks:
         for key, figures in rows(network):

@@ -14,11 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 CONFIDENCE = 0.95
 
-REALS = (-np.inf, np.inf)
-SHARES = (0.0, 1.0)
-"""Where figures lie, for the ends of their intervals."""
-
 Array = NDArray[np.float64]
+Range = tuple[ArrayLike, ArrayLike]
+"""The smallest and the largest value that there is, which bound the ends of an interval. Figures that are all at one of
+them, such as shares of zero, have no interval: how common the rest is they do not tell, but `bound_of_nothing_seen`."""
+
+REALS: Range = (-np.inf, np.inf)
+SHARES: Range = (0.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,21 +35,21 @@ class Estimate:
     high: Array
 
 
-def mean(values: ArrayLike, *, within: tuple[float, float] = REALS) -> Estimate:
+def mean(values: ArrayLike, *, within: Range = REALS) -> Estimate:
     """The mean over the first axis. Its interval takes two seeds; that of equal values has no width.
 
     The interval is the hull of two: Student's t, and the t statistic freed of its skewness by Hall's cubic
     transformation (P. Hall, On the removal of skewness by transformation, J. R. Stat. Soc. B 54, 1992), with the
     skewness of `scipy.stats.skew(bias=False)`. The first alone misses skewed figures, the second heavy tails.
 
-    values: shape [seeds, ...], float64. within: the smallest and largest value that there is, such as `SHARES`.
+    values: shape [seeds, ...], float64. within: where the figures lie, such as `SHARES`; of one or of each figure.
     """
     ordered, n = _ordered(values)
     middle = _mean(ordered, n)
     return _estimate(ordered, n, middle, *_hull(ordered, n, middle, np.ones(n.shape), n - 1), within)
 
 
-def interquartile_mean(values: ArrayLike, *, within: tuple[float, float] = REALS) -> Estimate:
+def interquartile_mean(values: ArrayLike, *, within: Range = REALS) -> Estimate:
     """The mean of what is left without the lowest and the highest quarter, `scipy.stats.trim_mean(values, 0.25)`: of
     quarters that are not whole the fraction stays. Its interval takes two seeds.
 
@@ -67,7 +69,7 @@ def interquartile_mean(values: ArrayLike, *, within: tuple[float, float] = REALS
     return _estimate(ordered, n, middle, *_hull(winsorized, n, middle, left, n - 2 * cut - 1), within)
 
 
-def median(values: ArrayLike, *, within: tuple[float, float] = REALS) -> Estimate:
+def median(values: ArrayLike, *, within: Range = REALS) -> Estimate:
     """The median over the first axis. Its interval takes six seeds: of fewer, even the smallest and the largest hold
     the median in less than 95 of 100 cases.
 
@@ -179,12 +181,11 @@ def _order_statistics(n: int) -> tuple[int, float]:
     return rank, (n - rank) * surplus / (rank + (n - 2 * rank) * surplus)
 
 
-def _estimate(
-    ordered: Array, n: NDArray[np.int64], middle: Array, low: Array, high: Array, within: tuple[float, float]
-) -> Estimate:
-    """Values that are all the same are their mean, to the last bit, and leave an interval without width."""
-    first, last = ordered[0], _at(ordered, n - 1)
-    with np.errstate(invalid="ignore"):
-        same = first == last
+def _estimate(ordered: Array, n: NDArray[np.int64], middle: Array, low: Array, high: Array, within: Range) -> Estimate:
+    """Values that are all the same are their mean, to the last bit, and leave an interval without width; at an end of
+    the range they leave none."""
+    first, same = ordered[0], ordered[0] == _at(ordered, n - 1)
     value, low, high = (np.where(same & ~np.isnan(each), first, each) for each in (middle, low, high))
-    return Estimate(value=value, low=np.clip(low, *within), high=np.clip(high, *within))
+    unseen = same & ((first == within[0]) | (first == within[1]))
+    low, high = (np.where(unseen, np.nan, np.clip(each, *within)) for each in (low, high))
+    return Estimate(value=value, low=low, high=high)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qcompare.analysis.intervals import SHARES
 from qcompare.analysis.methods import METHODS as METHODS_CSV
-from qcompare.analysis.statistics import spread
+from qcompare.analysis.statistics import reals, spread
 from qcompare.analysis.told_apart import Called, called
 from qcompare.core.method import DYNAMIC, FLOAT16, FLOAT32, INT8, INT16X8, METHODS
 from qcompare.core.table import Table
@@ -125,7 +126,8 @@ def _row(name: Called, group: pd.DataFrame, of_model: pd.DataFrame) -> Technique
     known = KNOWN[method, bool(trained)]
     share = _mean(group["weights_in_float32"] / group["weights"])
     metric = "mae" if group["accuracy"].isna().all() and group["mae"].notna().any() else "accuracy"
-    worth, change = spread(_reals(group[metric])), spread(_reals(group[metric] - group[f"{metric}_of_float"]))
+    worth = spread(reals(group[metric]), SHARES if metric == "accuracy" else (0.0, np.inf))
+    change = spread(reals(group[metric] - group[f"{metric}_of_float"]))
     on_micro = group["on_micro"].dropna()
     return TechniquesRow(
         configuration=configuration,
@@ -179,13 +181,9 @@ def _reduction(column: str, group: pd.DataFrame, of_model: pd.DataFrame) -> floa
     return _mean(1 - group.set_index("seed")[column] / chosen)
 
 
-def _reals(column: pd.Series) -> np.ndarray:
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
 def _mean(column: pd.Series) -> float | None:
     """Of what is defined."""
-    return spread(_reals(column)).mean
+    return spread(reals(column)).mean
 
 
 TECHNIQUES = Table(file="techniques.csv", row=TechniquesRow, rows=rows)

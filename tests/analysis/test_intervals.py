@@ -118,15 +118,26 @@ def test_undefined_values_are_left_out_figure_by_figure(estimate) -> None:
 
 
 @pytest.mark.parametrize("estimate", ESTIMATES)
-@given(values=arrays(np.float64, st.integers(1, 12), elements=st.floats(0, 1, allow_subnormal=False)))
+@given(hits=arrays(np.int64, st.integers(1, 12), elements=st.integers(0, 360)))
 @settings(deadline=None, max_examples=50)
-def test_intervals_of_shares_are_within_0_and_1_and_hold_the_value(estimate, values) -> None:
+def test_intervals_of_shares_are_within_0_and_1_and_hold_the_value(estimate, hits) -> None:
+    values = hits / 360
     found = estimate(values, within=SHARES)
     if not np.isnan(found.low):
         assert 0 <= found.low <= found.value + 1e-12
         assert found.value - 1e-12 <= found.high <= 1
     turned = estimate(1 - values, within=SHARES)
-    np.testing.assert_allclose([turned.low, turned.high], [1 - found.high, 1 - found.low], atol=1e-6)
+    np.testing.assert_allclose([turned.low, turned.high], [1 - found.high, 1 - found.low], atol=1e-9)
+
+
+@pytest.mark.parametrize("estimate", ESTIMATES)
+def test_shares_of_which_nothing_was_seen_have_no_interval(estimate) -> None:
+    for end in SHARES:
+        found = estimate([end] * 10, within=SHARES)
+        assert found.value == end
+        assert np.isnan([found.low, found.high]).all()
+    assert parts(estimate([0.5] * 10, within=SHARES)) == [0.5] * 3
+    assert parts(estimate([1.0] * 10)) == [1.0] * 3
 
 
 @pytest.mark.parametrize("estimate", ESTIMATES)

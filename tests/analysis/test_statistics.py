@@ -2,12 +2,15 @@
 
 import math
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from qcompare.analysis.statistics import METRICS, SUMMARY, paired_difference, spread
+from qcompare.analysis.figures import FIGURES
+from qcompare.analysis.intervals import SHARES, interquartile_mean, mean, median
+from qcompare.analysis.statistics import METRICS, RANGES, SUMMARY, paired_difference, spread
 from qcompare.core.key import PairKey
 from qcompare.core.tap import OUTPUT, Tap
 from tests.rows import CONFIGURATION, errors_of, row, summary_of
@@ -25,10 +28,11 @@ def test_spread_of_three():
     found = spread([1.0, 2.0, 6.0])
     assert (found.n, found.mean, found.median, found.min, found.max) == (3, 3.0, 2.0, 1.0, 6.0)
     assert found.std == pytest.approx(math.sqrt(7), rel=1e-15)
+    interval = mean([1.0, 2.0, 6.0])
+    assert (found.ci95_low, found.ci95_high) == (interval.low, interval.high)
     # t(0.975, 2) = 4.302652729911275, from tables.
-    reach = 4.302652729911275 * math.sqrt(7) / math.sqrt(3)
-    assert found.ci95_low == pytest.approx(3 - reach, rel=1e-9)
-    assert found.ci95_high == pytest.approx(3 + reach, rel=1e-9)
+    even = spread([1.0, 3.0, 5.0])
+    assert even.ci95_high - 3 == pytest.approx(4.302652729911275 * 2 / math.sqrt(3), rel=1e-9)
 
 
 def test_undefined_values_are_left_out_not_zero():
@@ -41,14 +45,6 @@ def test_one_value_has_no_deviation_and_no_interval():
     assert (found.n, found.mean, found.median, found.min, found.max) == (1, 5.0, 5.0, 5.0, 5.0)
     assert (found.std, found.ci95_low, found.ci95_high) == (None, None, None)
     assert spread([]).mean is None
-
-
-def test_the_interval_holds_the_mean_in_95_of_100_draws():
-    random = np.random.default_rng(11)
-    draws = [spread(random.normal(2.0, 3.0, 6)) for _ in range(2000)]
-    covered = np.mean([draw.ci95_low <= 2.0 <= draw.ci95_high for draw in draws])
-    # Three standard deviations of a binomial of 2000 draws at 0.95.
-    assert abs(covered - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 2000)
 
 
 def test_one_row_for_each_comparison_and_metric():
@@ -64,7 +60,9 @@ def test_the_columns_are_those_of_a_pair_the_metric_and_its_spread():
     key = [field.name for field in fields(PairKey)]
     assert key == ["configuration", "route_a", "engine_a", "route_b", "engine_b", "tap", "step"]
     spread_columns = ["n", "mean", "std", "median", "min", "max", "ci95_low", "ci95_high"]
-    assert list(SUMMARY.dtypes) == [*key, "metric", *spread_columns]
+    middle = ["median_ci95_low", "median_ci95_high", "iqm", "iqm_ci95_low", "iqm_ci95_high"]
+    errors = ["seeds_error", "test_set_error", "bound_of_seeds", "bound_of_elements"]
+    assert list(SUMMARY.dtypes) == [*key, "metric", *spread_columns, *middle, *errors]
     summary = summary_of([row(3, a="labels", b="micro", rmse=1.0)])
     assert {name: str(dtype) for name, dtype in summary.dtypes.items()} == SUMMARY.dtypes
     assert summary["metric"].tolist() == list(METRICS)
@@ -146,3 +144,78 @@ def test_unpaired_rows_are_refused():
         paired_difference(frame, "rmse", by="route_b", first="ptq", second="qat")
     with pytest.raises(ValueError, match="no row has route_b=float"):
         paired_difference(frame, "rmse", by="route_b", first="float", second="ptq")
+
+
+def test_every_column_is_that_statistic_of_its_own_figures():
+    """Ten seeds of two comparisons, of figures that skip a seed: each as its values alone give it."""
+    random = np.random.default_rng(2)
+    names = ["mean_lsb", "mismatch_rate", "rmse", "mean_error", "sqnr_db", "top1_agreement"]
+    drawn = {b: random.beta(1, 5, size=(10, len(names))) for b in ("micro", "float")}
+    drawn["micro"][3, 4] = np.nan
+    figures: list[tuple[int, str, dict[str, Any]]] = [
+        (seed, b, dict(zip(names, drawn[b][seed], strict=True))) for seed in range(10) for b in drawn
+    ]
+    rows = [row(seed, b=b, n=100, **own) for seed, b, own in figures]
+    summary = summary_of(rows)
+    for b, values in drawn.items():
+        for name, own in zip(names, values.T, strict=True):
+            found, own = pick(summary, name, engine_b=b), own[~np.isnan(own)]
+            of_mean, of_middle, of_median = (
+                estimate(own, within=RANGES[name]) for estimate in (mean, interquartile_mean, median)
+            )
+            expected = [of_mean.low, of_mean.high, of_median.low, of_median.high]
+            expected += [of_middle.value, of_middle.low, of_middle.high, own.std(ddof=1) / math.sqrt(len(own))]
+            columns = ["ci95_low", "ci95_high", "median_ci95_low", "median_ci95_high"]
+            columns += ["iqm", "iqm_ci95_low", "iqm_ci95_high", "seeds_error"]
+            np.testing.assert_allclose(found[columns].astype(float), expected, rtol=1e-12)
+            assert found["n"] == len(own)
+            assert found["ci95_low"] >= RANGES[name][0]
+    assert pick(summary, "rmse", engine_b="micro")[["test_set_error", "bound_of_seeds"]].isna().all()
+
+
+def test_the_error_of_the_test_set_stands_beside_that_of_the_seeds():
+    """0.9 of 400 samples: sqrt(0.9 * 0.1 / 400) = 0.015; three seeds a hundredth apart: 0.01 / sqrt(3)."""
+    rows = [row(seed, a="labels", n=400, top1_agreement=0.89 + seed / 100) for seed in range(3)]
+    rows += [row(seed, b="micro", n=4000, top1_agreement=0.89 + seed / 100) for seed in range(3)]
+    summary = summary_of(rows)
+    found = pick(summary, "top1_agreement", engine_a="labels")
+    assert found["test_set_error"] == pytest.approx(0.015, rel=1e-12)
+    assert found["seeds_error"] == pytest.approx(0.01 / math.sqrt(3), rel=1e-12)
+    # Of the samples in which two engines agree the test set has an error too; how many samples that are is not known.
+    assert pd.isna(pick(summary, "top1_agreement", engine_a="qat")["test_set_error"])
+
+
+def test_where_nothing_was_seen_there_are_bounds_and_no_interval():
+    """No integer of 10 seeds of 3600 unequal: at most 3 of 10 seeds, and 3 of 36,000 integers; all answers the same: of
+    samples it is not known how many they are, but against the labels."""
+    never: dict[str, Any] = {
+        "n": 3600,
+        "mismatch_rate": 0.0,
+        "saturation_rate": 0.25,
+        "top1_agreement": 1.0,
+    }
+    rows = [row(seed, **never) for seed in range(10)]
+    rows += [row(seed, a="labels", n=360, top1_agreement=1.0) for seed in range(10)]
+    rows += [row(seed, b="micro", n=3600, mismatch_rate=(seed == 3) / 3600) for seed in range(10)]
+    summary = summary_of(rows)
+    bounds, interval = ["bound_of_seeds", "bound_of_elements"], ["ci95_low", "ci95_high"]
+    reference = {"engine_a": "qat", "engine_b": "interpreter:reference"}
+    found = pick(summary, "mismatch_rate", **reference)
+    np.testing.assert_allclose(found[bounds].astype(float), [0.3, 3 / 36_000])
+    assert found[interval].isna().all()
+    agree = pick(summary, "top1_agreement", **reference)
+    assert (agree["bound_of_seeds"], pd.isna(agree["bound_of_elements"])) == (0.3, True)
+    right = pick(summary, "top1_agreement", engine_a="labels")
+    np.testing.assert_allclose(right[bounds].astype(float), [0.3, 3 / 3600])
+    assert pd.isna(right["test_set_error"])
+    assert pick(summary, "saturation_rate", **reference)[interval].tolist() == [0.25, 0.25]
+    one = pick(summary, "mismatch_rate", engine_b="micro")
+    assert one[bounds].isna().all()
+    assert one["ci95_low"] == 0
+
+
+def test_every_figure_has_its_range():
+    assert [*RANGES] == [figure for figure in FIGURES if figure != "n"]
+    assert {name for name, within in RANGES.items() if within == SHARES} == {
+        *("mismatch_rate", "outside_tolerance", "saturation_rate", "top1_agreement")
+    }
