@@ -50,7 +50,7 @@ def test_without_skewness_the_interval_of_the_mean_is_students(seeds: int) -> No
 
 def halls(t: float, n: int, values: np.ndarray) -> float:
     """The mean at which Hall's statistic of the values is t, found by bisection of his formula (3.2)."""
-    skewness, s = stats.skew(values, bias=False), values.std(ddof=1)
+    skewness, s = stats.skew(values), values.std(ddof=1)
     far = values.mean() + np.array([-100, 100]) * s
     for _ in range(200):
         w = (values.mean() - far.mean()) / s
