@@ -60,7 +60,8 @@ class Climb:
 
     op, index: the operator that computes it, and its number; "" and None for the model's input. lsb: the tap's scale in
     real units, or None. signal: the sum of the squares of the float network's values. rungs: by name, in their order.
-    whole: what all of them change together. by_unit: the `squares` of that for each element of the tap, [elements].
+    whole: what all of them change together. by_unit: the `squares` of that for each element of a tap with a time step,
+    [elements].
     """
 
     tap: Tap
@@ -71,7 +72,7 @@ class Climb:
     signal: float
     rungs: Mapping[str, Difference]
     whole: Difference
-    by_unit: np.ndarray
+    by_unit: np.ndarray | None = None
 
 
 @final

@@ -17,7 +17,8 @@ from qcompare.core.rung import Rung
 from qcompare.core.tap import OUTPUT, Tap
 from qcompare.engines import ladder as module
 from qcompare.engines.converted import inputs_of, output_grid
-from qcompare.engines.ladder import Path, ladders, readings
+from qcompare.engines.ladder import Path, ladders
+from qcompare.engines.readings import readings
 from qcompare.manual import executor
 from qcompare.manual import ladder as manual_ladder
 from qcompare.manual.arithmetic import rule_of
@@ -67,7 +68,9 @@ def test_the_rungs_add_up_to_the_whole(name: str) -> None:
             assert sum(each.total for each in climb.rungs.values()) == pytest.approx(whole.total, abs=1e-9 * scale)
             squares = sum(each.squares + each.cross for each in climb.rungs.values())
             assert squares == pytest.approx(whole.squares, rel=1e-9, abs=1e-20)
-            assert whole.squares == pytest.approx(climb.by_unit.sum(), rel=1e-12)
+            if climb.by_unit is not None:
+                assert whole.squares == pytest.approx(climb.by_unit.sum(), rel=1e-9)
+            assert (climb.by_unit is None) is (climb.tap.step is None)
             assert {each.n for each in climb.rungs.values()} == {whole.n}
 
 
@@ -102,6 +105,33 @@ def test_samples_may_be_computed_in_any_parts(monkeypatch: pytest.MonkeyPatch) -
             assert a.whole.squares == pytest.approx(b.whole.squares, rel=1e-12)
 
 
+def test_of_a_large_model_the_taps_within_are_those_of_the_first_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "qat lstm fused"
+    size = sum(reading.size for reading in readings(built(name).model, built(name).places))
+    monkeypatch.setattr(module, "INSIDE", 10 * size)
+    (whole, *_), (ladder,) = healthy(name), climbed(name, kernels=("reference",))
+    assert at(ladder, OUTPUT).whole.changed == at(whole, OUTPUT).whole.changed
+    assert at(ladder, OUTPUT).whole.squares == pytest.approx(at(whole, OUTPUT).whole.squares, rel=1e-12)
+    assert at(ladder, OUTPUT).rungs["operators"].n == at(whole, OUTPUT).whole.n == 24 * 3
+    assert at(ladder, Tap("recurrent_0/h", 2)).whole.n == 10 * 33
+    assert at(ladder, OUTPUT, Fed.REFERENCE).whole.n == 10 * 3
+
+
+def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "qat lstm fused"
+    monkeypatch.setattr(module, "VALUES", 5000)
+    made = built(name)
+    arguments = (
+        Path(model=made.model, reals=made.reals),
+        readings(made.model, made.places),
+        inputs(made.model),
+        ("micro",),
+    )
+    (one,), (other,) = ladders(*arguments), ladders(*arguments, threads=3)
+    for a, b in zip(one.climbs, other.climbs, strict=True):
+        assert (a.tap, a.fed, a.whole, a.rungs) == (b.tap, b.fed, b.whole, b.rungs)
+
+
 def test_every_time_step_of_a_fused_lstm_is_read() -> None:
     (ladder, *_) = healthy("qat lstm fused")
     taps = {climb.tap for climb in ladder.climbs}
@@ -109,6 +139,7 @@ def test_every_time_step_of_a_fused_lstm_is_read() -> None:
         assert {Tap(role, step) for step in range(3)} <= taps
     for fed in Fed:
         (h,) = [c for c in ladder.climbs if (c.tap, c.fed) == (Tap("recurrent_0/h", 2), fed)]
+        assert h.by_unit is not None
         assert h.by_unit.shape == (33,)
 
 
