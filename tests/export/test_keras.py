@@ -23,6 +23,7 @@ from qcompare.models import keras_description
 from qcompare.models.keras_file import KerasFileError, KerasModel, read
 from qcompare.models.keras_ours import NotOursError, ours
 from qcompare.tflite.artifact import Artifact, Built
+from qcompare.tflite.reals import quantized
 from qcompare.training.calibrate import calibrate
 from qcompare.training.float_network import architecture_of
 from qcompare.training.keras_network import as_input, as_ours
@@ -88,6 +89,7 @@ def test_every_file_is_rebuilt_and_its_integers_are_equal(saved, which, name):
         assert np.abs(found - y).max() <= 1e-6 * np.abs(y).max(), suffix
     built = export.converted(float_network, in_rows, INT8)
     assert built.findings == ()
+    assert set(built.reals) == {place for place, _ in quantized(built.model)}
     graph = built.model.main
     assert graph.tensors[graph.inputs[0]].shape == (1, *x.shape[1:])
     artifact = Artifact(route="ptq", built=built)

@@ -121,7 +121,8 @@ def test_what_training_left(shape: tuple[str, str], number_format: str, use_bias
     check(write(made, samples()[:4], "float32", "int8"), made, most_unequal=0)
 
 
-def test_what_tensorflow_model_optimization_trained() -> None:
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_what_tensorflow_model_optimization_trained(use_bias: bool) -> None:
     """It rounds weights in float32."""
-    made = learned("dense", "", tfmot.PER_TENSOR.name, use_bias=True)
+    made = learned("dense", "", tfmot.PER_TENSOR.name, use_bias=use_bias)
     check(trained.converted(made, samples()[:4], INT8), made, most_unequal=1e-3)
