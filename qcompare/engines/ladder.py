@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
@@ -18,7 +18,7 @@ from qcompare.engines.ladder_sums import Ascent, Held, Layout, Sums, climbs
 from qcompare.engines.readings import Reading, on_grids
 from qcompare.manual.ladder import Climbed, Found, Reals, Signature, rungs_of, signature
 
-VALUES = 1 << 21
+VALUES = 1 << 22
 """Samples are computed together as long as they have no more activations than this."""
 
 INSIDE = 1 << 24
@@ -32,6 +32,7 @@ class Path:
 
     model: Model
     reals: Reals
+    _climbed: dict[tuple[frozenset[Rung], str], Climbed] = field(default_factory=dict)
 
     def at(
         self,
@@ -42,8 +43,10 @@ class Path:
         kernels: str = "reference",
     ) -> Found:
         """As `Climbed.values`, with some rungs applied. kernels: for rungs of integers."""
-        climbed = Climbed(model=self.model, reals=self.reals, kernels=kernels, rungs=frozenset(rungs))
-        return climbed.values(x, kept, instead)
+        key = frozenset(rungs), kernels
+        if key not in self._climbed:
+            self._climbed[key] = Climbed(model=self.model, reals=self.reals, kernels=kernels, rungs=key[0])
+        return self._climbed[key].values(x, kept, instead)
 
 
 @final

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qcompare.core.ladder import Climb, Difference, Fed
 from qcompare.core.rung import Rung
@@ -37,21 +38,15 @@ class Layout:
     def __init__(self, reads: Sequence[Reading], first: Sequence[int]) -> None:
         self.reads = reads
         self.kept = [reading.index for reading in reads if not reading.cell]
-        self.taps = [
-            number + place for reading, number in zip(reads, first, strict=True) for place, _ in enumerate(reading.taps)
-        ]
-        widths = [reading.size // len(reading.taps) for reading in reads for _ in reading.taps]
-        self.ends = np.cumsum(widths)
-        self.starts = self.ends - widths
-        self.widths = np.array(widths)
-        self.size = int(self.ends[-1])
-        (at,) = (number for number, tap in enumerate(tap for reading in reads for tap in reading.taps) if tap == OUTPUT)
-        self.output = slice(int(self.starts[at]), int(self.ends[at]))
-        self.stepped = [
-            slice(int(start), int(end))
-            for start, end, tap in zip(self.starts, self.ends, (t for r in reads for t in r.taps), strict=True)
-            if tap.step is not None
-        ]
+        taps = [tap for reading in reads for tap in reading.taps]
+        self.taps = np.concatenate([at + np.arange(len(each.taps)) for at, each in zip(first, reads, strict=True)])
+        self.widths = np.array([reading.size // len(reading.taps) for reading in reads for _ in reading.taps], np.int64)
+        ends = np.cumsum(self.widths)
+        self.starts: NDArray[np.int64] = ends - self.widths
+        self.size = int(ends[-1])
+        places = [slice(*ends) for ends in zip(self.starts.tolist(), ends.tolist(), strict=True)]
+        self.output = places[taps.index(OUTPUT)]
+        self.stepped = [place for place, tap in zip(places, taps, strict=True) if tap.step is not None]
         grids = [reading.tensor.integers for reading in reads]
         sizes = [reading.size for reading in reads]
         self._scale, self._low, self._high = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -78,7 +79,7 @@ class Climbed:
         x: float32 [samples, *input shape without the batch]. kept: indices. instead: what operators, and the time steps
         of a fused LSTM, read in place of what was computed, on the tensors' grids. Raises NotCoveredError.
         """
-        model = self.model if self.in_integers else in_reals(self.model, self._constants())
+        model = self._computed
         tensors, operators = model.main.tensors, model.main.operators
         given = self.model.main.tensors[model.main.inputs[0]]
         others = {} if instead is None else instead.tensors
@@ -114,14 +115,15 @@ class Climbed:
         flat = {index: found[tensors[index].name].reshape(len(x), -1) for index in kept}
         return Found(tensors={index: _reals(tensors[index], values) for index, values in flat.items()}, cells=cells)
 
-    def _constants(self) -> Reals:
-        """The real numbers of constants that are still in float."""
+    @cached_property
+    def _computed(self) -> Model:
+        """The model whose operators are run: itself, or the one in reals."""
+        if self.in_integers:
+            return self.model
         left = [rung for rung in (Rung.WEIGHTS, Rung.BIAS) if rung not in self.rungs]
-        return {place: reals for place, reals in self.reals.items() if self._kind(place) in left}
-
-    def _kind(self, place: tuple[int, int]) -> Rung:
-        number, index = place
-        return Rung.BIAS if index in biases(self.model.graphs[number]) else Rung.WEIGHTS
+        added = {(number, index) for number, graph in enumerate(self.model.graphs) for index in biases(graph)}
+        kinds = ((place, Rung.BIAS if place in added else Rung.WEIGHTS) for place in self.reals)
+        return in_reals(self.model, {place: self.reals[place] for place, rung in kinds if rung in left})
 
     def _held(self, tensor: Tensor, x: np.ndarray) -> np.ndarray:
         """The samples as the model's input holds them; in float32, as they are quantized (93)."""
