@@ -455,7 +455,9 @@ class Cluster:
 class Qat:
     """Grid-aware fine-tuning from the float weights."""
 
-    scheme: str = option(one_of("aligned", "tfmot"), "aligned: what the kernels round; tfmot: dense models only")
+    scheme: str = option(
+        one_of("aligned", "tfmot"), "aligned: what the kernels round; tfmot: dense models and Keras files"
+    )
     epochs: int = option(whole(1, 100_000), "passes over the training set")
     learning_rate: float = option(real(0, 10), "at the start; it decays to zero")
     ranges: str = option(
@@ -585,8 +587,10 @@ def _section(kind: type, prefix: str, node: Any) -> Any:
 
 
 def _check_together(config: Config) -> None:
-    if config.qat.scheme == "tfmot" and config.model.name != "dense":
-        why = "model=dense only" if isinstance(config.model, UserModel) else "it rejects recurrent layers"
+    if config.qat.scheme == "tfmot" and not isinstance(config.model, DenseModel | KerasFile):
+        why = (
+            "a converted model is not trained" if isinstance(config.model, GivenPair) else "it rejects recurrent layers"
+        )
         raise OptionError(
             f"qat.scheme=tfmot: tensorflow-model-optimization: {why}; "
             f"model={config.model.name} needs qat.scheme=aligned"

@@ -76,7 +76,14 @@ def _learned(tensor: Tensor, role: str, learned: Mapping[Tap, Grid], weights: Ma
         return _unrounded(tensor, trained)
     if tensor.grid is not None and tensor.grid.same(grid):
         return tensor
-    return replace(tensor, grid=grid, data=integer_weight(trained, grid.scale).T)
+    scale, _ = grid.channels(len(tensor.shape))
+    return replace(tensor, grid=grid, data=integer_weight(_laid_out(trained, tensor.shape), scale))
+
+
+def _laid_out(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A weight [..., inputs, outputs] as it lies in a model: outputs first, of a depthwise kernel both at the end."""
+    outputs_first = np.moveaxis(weight, -1, 0)
+    return outputs_first if outputs_first.shape == shape else weight.reshape(shape)
 
 
 def _unrounded(tensor: Tensor, values: np.ndarray) -> Tensor:

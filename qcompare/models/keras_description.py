@@ -22,18 +22,18 @@ def of_file(path: Path, content: str) -> KerasModel:
     return read(path)
 
 
-def described(model: KerasModel) -> dict[str, Any]:
-    """Its layers as plain data, without weights."""
-    layers = [
+def described(layers: Sequence[KerasLayer], input_shape: Sequence[int]) -> dict[str, Any]:
+    """Layers as plain data, without weights."""
+    plain = [
         {"name": layer.name, "kind": layer.kind, "config": dict(layer.config), "inputs": list(layer.inputs)}
-        for layer in model.layers
+        for layer in layers
     ]
-    return {"name": NAME, "layers": layers, "input_shape": list(model.input_shape)}
+    return {"name": NAME, "layers": plain, "input_shape": list(input_shape)}
 
 
-def weights(model: KerasModel) -> dict[str, np.ndarray]:
-    """Its weights by `layer/number`, in the order of Keras."""
-    return {f"{layer.name}/{number}": value for layer in model.layers for number, value in enumerate(layer.weights)}
+def weights(layers: Sequence[KerasLayer]) -> dict[str, np.ndarray]:
+    """Their weights by `layer/number`, in the order of Keras."""
+    return {f"{layer.name}/{number}": value for layer in layers for number, value in enumerate(layer.weights)}
 
 
 def layers(model: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> list[KerasLayer]:

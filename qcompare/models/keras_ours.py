@@ -10,6 +10,7 @@ import numpy as np
 
 from qcompare.core.layers import dense_name, recurrent_name
 from qcompare.models.keras_file import IGNORED, KerasLayer
+from qcompare.models.keras_folded import folded
 
 HIDDEN = ("relu", "tanh", "sigmoid", "linear")
 LAST = ("linear", "softmax")
@@ -46,6 +47,7 @@ class Ours:
 
 def ours(layers: Sequence[KerasLayer]) -> Ours:
     """The network of ours that computes what the layers do. Raises NotOursError."""
+    layers = folded(layers)
     for layer in layers:
         if layer.kind not in TAKEN:
             raise NotOursError(layer.name, f"is a {layer.kind}, which is none of our operators")

@@ -60,7 +60,7 @@ def twin(
     built: dict[str, Any] = {}
     for layer in layers:
         if layer.kind == "InputLayer":
-            tensors[layer.name] = tf_keras.Input(tuple(input_shape), batch_size=batch, name=_valid(layer.name))
+            tensors[layer.name] = tf_keras.Input(tuple(input_shape), batch_size=batch, name=valid(layer.name))
             start = tensors[layer.name]
             continue
         given = [tensors[name] for name in layer.inputs]
@@ -101,7 +101,7 @@ def _layer(kind: str, config: Mapping[str, Any], name: str, unroll: bool) -> Any
             for side, layer in (("forward", one), ("backward", other))
         )
         return tf_keras.layers.Bidirectional(
-            forward, backward_layer=backward, merge_mode=config["merge_mode"], name=_valid(name)
+            forward, backward_layer=backward, merge_mode=config["merge_mode"], name=valid(name)
         )
     options = {option: _plain(config[option]) for option in OPTIONS.get(kind, ()) if option in config}
     if kind == "LeakyReLU" and "negative_slope" in config:
@@ -109,13 +109,13 @@ def _layer(kind: str, config: Mapping[str, Any], name: str, unroll: bool) -> Any
     if kind in RECURRENT and kind != "LSTM":
         options["unroll"] = unroll
     make: Callable[..., Any] = getattr(tf_keras.layers, kind)
-    return make(**options, name=_valid(name))
+    return make(**options, name=valid(name))
 
 
 def _plain(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _valid(name: str) -> str:
+def valid(name: str) -> str:
     """A name that TensorFlow takes for a scope."""
     return "".join(letter if letter.isalnum() or letter in "_.-" else "_" for letter in name).lstrip("_.-") or "layer"

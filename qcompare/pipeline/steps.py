@@ -33,7 +33,7 @@ from qcompare.pipeline import tensor_steps
 from qcompare.pipeline.tables import rows
 from qcompare.routes.given import Given, with_its_end
 from qcompare.routes.given import told as ends_told
-from qcompare.routes.listed import untaken
+from qcompare.routes.keras_tfmot import told as training_told
 from qcompare.routes.route import Context
 from qcompare.routes.stages import NETWORK, training
 from qcompare.tflite.artifact import Artifact
@@ -148,7 +148,7 @@ def whole_result(
         "labels": Stage(name="labels", compute=labels, inputs={"dataset": dataset}, codec=TRACE),
         "artifacts": tuple(artifacts.values()),
         "findings": Stage(name="findings", compute=data_findings, inputs={"dataset": dataset}, codec=None),
-        "more": (*untaken(context.config), *ends_told(context.config)),
+        "more": (*training_told(context.config), *ends_told(context.config)),
         "of_tensors": tensor_steps.findings(context, artifacts),
     }
     return Stage(name="result", compute=result.assembled, inputs=inputs, codec=None)

@@ -103,7 +103,7 @@ def told(config: Config) -> tuple[Finding, ...]:
         own = ends_in_softmax(load(pair.float_path)[1].main)
     else:
         found = keras_description.of_file(pair.keras.path, content(pair.keras))
-        own = keras_description.ends_in_softmax(keras_description.described(found))
+        own = keras_description.ends_in_softmax(keras_description.described(found.layers, found.input_shape))
     if own == wanted:
         return ()
     put = "a softmax is put behind the float model: the integer model ends in one"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from qcompare.config.options import Config, IntegerQuant
-from qcompare.core.finding import Finding, warning
-from qcompare.routes.aligned import Aligned, untrained
+from qcompare.config.options import Config
+from qcompare.routes.aligned import Aligned
 from qcompare.routes.free_length import FreeLength
 from qcompare.routes.given import Given, GivenFloat
+from qcompare.routes.keras_tfmot import KerasTfmot
 from qcompare.routes.post_training import PostTraining
 from qcompare.routes.route import Route
 from qcompare.routes.tfmot import Tfmot
@@ -14,16 +14,8 @@ from qcompare.routes.unconverted import Unconverted
 
 ROUTES: tuple[Route, ...] = (
     *(Unconverted(), GivenFloat(), Given()),
-    *(PostTraining(), FreeLength(), Aligned(), Tfmot()),
+    *(PostTraining(), FreeLength(), Aligned(), Tfmot(), KerasTfmot()),
 )
-
-
-def untaken(config: Config) -> tuple[Finding, ...]:
-    """What is to be told of routes that a configuration asks for and that its model does not take."""
-    if not isinstance(config.quant, IntegerQuant):
-        return ()
-    reason = untrained(config)
-    return (warning("QAT", f"not trained: {reason}"),) if reason else ()
 
 
 def trains(config: Config) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from qcompare.config.options import Config, IntegerQuant
+from qcompare.config.options import Config, IntegerQuant, UserModel
 from qcompare.core.engine import QAT, EngineId
 from qcompare.core.stage import Stage
 from qcompare.routes.route import Context
@@ -16,14 +16,15 @@ from qcompare.tflite.artifact import Artifact
 @final
 @dataclass(frozen=True, kw_only=True)
 class Tfmot:
-    """What people run today; dense networks only."""
+    """What people run today, of networks of ours; dense ones only."""
 
     name: str = "qat"
     twin: EngineId | None = QAT
     converted: bool = True
 
     def applies(self, config: Config) -> bool:
-        return config.qat.scheme == "tfmot" and isinstance(config.quant, IntegerQuant)
+        ours = not isinstance(config.model, UserModel)
+        return ours and config.qat.scheme == "tfmot" and isinstance(config.quant, IntegerQuant)
 
     def build(self, context: Context) -> Stage[Artifact]:
         config = context.config

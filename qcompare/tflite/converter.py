@@ -62,7 +62,7 @@ def convert(
     return convert_traced(traced(forward, input_shape), calibration, method, tracked)
 
 
-def traced(forward: Callable[[tf.Tensor], Any], input_shape: tuple[int | None, int]) -> ConcreteFunction:
+def traced(forward: Callable[[tf.Tensor], Any], input_shape: tuple[int | None, ...]) -> ConcreteFunction:
     """The graph of batch one that the converter takes: outputs [1, outputs] for x [1, *input_shape], float32.
 
     Outputs have names where `forward` gives them some. None in the shape is a free number of steps.

@@ -30,7 +30,7 @@ def read(path: str, content: str, data: Dataset) -> Network:
     as wide as the data's."""
     runtime.prepare()
     found = keras_description.of_file(Path(path), content)
-    model = keras_description.described(found)
+    model = keras_description.described(found.layers, found.input_shape)
     (*_, outputs) = twin(found.layers, found.input_shape).output_shape
     if outputs != data.outputs:
         raise ValueError(f"model.path={path}: its output is {outputs} wide, and the data ask for {data.outputs}")
@@ -39,7 +39,7 @@ def read(path: str, content: str, data: Dataset) -> Network:
         steps=data.steps,
         features=data.features,
         outputs=outputs,
-        weights=keras_description.weights(found),
+        weights=keras_description.weights(found.layers),
         evaluate=Function(__name__, evaluate.__name__),
     )
 

@@ -68,7 +68,7 @@ def network(architecture: Architecture, trained: TrainedQat, *, all_values: bool
     Weight ranges are those of the weights. all_values: how it would be trained; evaluated it is the same.
     """
     found = _network(architecture, all_values)
-    for name, variable in _variables(found.model).items():
+    for name, variable in variables_of(found.model).items():
         variable.assign(_value(name, trained))
     return found
 
@@ -125,7 +125,7 @@ class Network:
 
     def see_all(self, x: np.ndarray) -> None:
         """Set every range of an activation anew, to the extremes of one pass of the samples x, all at once."""
-        for name, variable in _variables(self.model).items():
+        for name, variable in variables_of(self.model).items():
             if name.endswith(("_min", "_max")) and "/kernel" not in name:
                 variable.assign(SMALLEST_RANGE if name.endswith("_max") else 0.0)
         self._forward(tf.constant(x), training=True)
@@ -146,12 +146,12 @@ class Network:
 _network = lru_cache(maxsize=KEPT)(Network)
 
 
-def _variables(model: tf_keras.Model) -> dict[str, tf.Variable]:
-    """tfmot's variables by `layer/short name`, such as dense_0/kernel_max."""
+def variables_of(model: tf_keras.Model) -> dict[str, tf.Variable]:
+    """tfmot's variables by `layer/short name`, such as dense_0/kernel_max; a depthwise kernel is a kernel."""
     found = {}
     for layer in model.layers:
         for variable in layer.weights:
-            short = variable.name.split("/")[-1].removesuffix(":0")
+            short = variable.name.split("/")[-1].removesuffix(":0").removeprefix("depthwise_")
             if short != "optimizer_step":
                 found[f"{layer.name.removeprefix('quant_')}/{short}"] = variable
     return found
@@ -177,7 +177,7 @@ def _value(name: str, trained: TrainedQat) -> np.ndarray:
 
 
 def _read(model: tf_keras.Model) -> TrainedQat:
-    variables = {name: variable.numpy() for name, variable in _variables(model).items()}
+    variables = {name: variable.numpy() for name, variable in variables_of(model).items()}
     weights = {name: value for name, value in variables.items() if name.endswith(("/kernel", "/bias"))}
     bounds = [name for name in variables if name.endswith("_min") and "/kernel" not in name]
     ranges = {_role(name): np.array([variables[name], variables[name[:-3] + "max"]], np.float32) for name in bounds}

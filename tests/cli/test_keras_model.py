@@ -64,6 +64,57 @@ def test_every_engine_has_rows_and_manual_is_equal(run, folder):
     assert pd.read_csv(results / "configurations.csv")["model.path"].tolist() == ["model.keras"]
 
 
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Where cnn.keras, two convolutions with a normalization behind a relu, and mine.npz are."""
+    path, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(5)
+    options = {"kernel_size": [3, 3], "padding": "valid", "strides": [1, 1], "use_bias": True}
+    layers = [
+        layer("InputLayer", name="x", batch_shape=[None, 6, 6, 1]),
+        layer("Conv2D", name="first", filters=4, activation="relu", **options),
+        layer("BatchNormalization", name="norm", axis=-1, epsilon=0.001, scale=True, center=True),
+        layer("Conv2D", name="second", filters=3, activation="linear", **options),
+        layer("Flatten", name="flat"),
+        layer("Dense", name="dense", units=CLASSES, activation="softmax", use_bias=True),
+    ]
+    shapes = {
+        "layers/conv2d/vars/0": (3, 3, 1, 4),
+        "layers/conv2d/vars/1": (4,),
+        **{f"layers/batch_normalization/vars/{number}": (4,) for number in range(4)},
+        "layers/conv2d_1/vars/0": (3, 3, 4, 3),
+        "layers/conv2d_1/vars/1": (3,),
+        "layers/dense/vars/0": (12, CLASSES),
+        "layers/dense/vars/1": (CLASSES,),
+    }
+    weights = {name: np.abs(rng.normal(0, 0.5, shape)).astype(np.float32) + 0.1 for name, shape in shapes.items()}
+    weights["layers/dense/vars/0"] -= np.float32(0.5)
+    saved(path / "cnn.keras", {"class_name": "Sequential", "config": {"layers": layers}}, weights)
+    x = rng.uniform(size=(60, 6, 6, 1)).astype(np.float32)
+    y = rng.integers(CLASSES, size=60)
+    np.savez(path / "mine.npz", x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
+    return path
+
+
+def test_convolutions_are_trained_by_tensorflow_model_optimization(pictures):
+    options = ["model=keras", "model.path=cnn.keras", "data=file", "data.file=mine.npz", "qat.epochs=1", "seed=0"]
+    done = commands.run(*options, folder=pictures)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (results,) = pictures.glob("outputs/keras-int8-cnn-*")
+    rows = pd.read_csv(results / "errors.csv").query("route_a == 'qat' and route_b == 'qat'")
+    sides = rows[rows["engine_b"] == "interpreter:xnnpack"].set_index("engine_a")
+    assert sides.loc[["manual:xnnpack"], ["n", "mismatches"]].to_numpy().tolist() == [[20 * CLASSES, 0]]
+    assert sides.loc[["qat", "manual:learned"], "max_lsb"].max() <= 2
+    assert pd.read_csv(results / "parameters.csv")["exact"].dropna().all()
+    findings = pd.read_csv(results / "findings.csv")
+    assert findings[["severity", "where", "text"]].to_numpy().tolist() == [
+        [
+            "remark",
+            "QAT",
+            "by tensorflow-model-optimization: layer 'first' is a Conv2D, which is none of our operators",
+        ]
+    ]
+
+
 def test_data_that_do_not_fit_are_refused_in_one_line(folder):
     x, y = np.zeros((4, 5, 3)), [0, 1, 0, 1]
     np.savez(folder / "wrong.npz", x_train=x, y_train=y, x_test=x, y_test=y)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,13 @@ from qcompare.core.function import Function
 from qcompare.core.method import Method
 from qcompare.core.network import Network
 from qcompare.core.tap import OUTPUT
+from qcompare.data.dataset import Dataset
 from qcompare.data.shape import rows
+from qcompare.engines.learned import LearnedEngine
 from qcompare.engines.manual import ManualEngine
 from qcompare.engines.measured import MeasuredEngine
 from qcompare.export import keras as export
+from qcompare.export import keras_trained
 from qcompare.export.written import written_model
 from qcompare.manual.rules import KERNEL_SETS
 from qcompare.models import keras_description
@@ -24,6 +28,7 @@ from qcompare.models.keras_file import KerasFileError, KerasModel, read
 from qcompare.models.keras_ours import NotOursError, ours
 from qcompare.tflite.artifact import Artifact, Built
 from qcompare.tflite.reals import quantized
+from qcompare.training import keras_tfmot
 from qcompare.training.calibrate import calibrate
 from qcompare.training.float_network import architecture_of
 from qcompare.training.keras_network import as_input, as_ours
@@ -62,11 +67,11 @@ def saved(runs):
 def network(model: KerasModel, outputs: int) -> Network:
     steps, features = rows(model.input_shape)
     return Network(
-        model=keras_description.described(model),
+        model=keras_description.described(model.layers, model.input_shape),
         steps=steps,
         features=features,
         outputs=outputs,
-        weights=keras_description.weights(model),
+        weights=keras_description.weights(model.layers),
         evaluate=Function("qcompare.training.keras_network", "evaluate"),
     )
 
@@ -121,6 +126,77 @@ def test_layers_of_ours_compute_the_same_and_are_deployed_with_their_softmax(sav
         np.testing.assert_array_equal(grid.quantize(evaluate(architecture, trained, in_rows)), theirs.values[OUTPUT])
 
 
+def dataset(keras_network, x, y):
+    in_rows = x.reshape(len(x), keras_network.steps, keras_network.features)
+    return Dataset(
+        x_train=in_rows[:24],
+        y_train=y[:24].argmax(axis=1).astype(np.int32),
+        x_test=in_rows[24:],
+        y_test=y[24:].argmax(axis=1).astype(np.int32),
+        classes=y.shape[1],
+        calibration=in_rows[:16],
+    )
+
+
+TRAINING: dict[str, Any] = {"epochs": 2, "batch_size": 8, "learning_rate": 0.001, "seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("which", "name", "all_values", "most"),
+    [
+        ("tf_keras", "cnn", False, 1),
+        ("keras", "ds_cnn", True, 1),
+        # What tfmot does not round: the average before it is moved to its own grid, and tanh.
+        ("keras", "branches", False, 4),
+        ("keras", "mlp", False, 2),
+    ],
+)
+def test_what_tfmot_trained_is_deployed_as_it_was_trained(saved, which, name, all_values, most):
+    folder = saved(which)
+    x, y = stored(folder, name)
+    keras_network = network(read(folder / f"{name}.keras"), y.shape[1])
+    data = dataset(keras_network, x, y)
+    trained = keras_tfmot.train(keras_network, data, all_values=all_values, **TRAINING)
+    before, after = (sum(np.abs(each).sum() for each in found.weights.values()) for found in (keras_network, trained))
+    assert before != after
+    built = keras_trained.converted(trained, INT8)
+    assert built.findings == ()
+    artifact = Artifact(route="qat", network=trained, built=built)
+    for runtime in RUNTIMES:
+        theirs = MeasuredEngine(id=runtime).run(artifact, data.x_test, (OUTPUT,)).values[OUTPUT]
+        by_hand = ManualEngine(id=manual(runtime.look)).run(artifact, data.x_test, (OUTPUT,)).values[OUTPUT]
+        np.testing.assert_array_equal(by_hand, theirs)
+        assert np.unique(theirs).size > 1
+    assert set(built.places.values()) >= set(built.learned)
+    tensors = built.model.main.tensors
+    others = {
+        tap.role
+        for (_, index), tap in built.places.items()
+        if tap in built.learned and not tensors[index].grid.same(built.learned[tap])
+    }
+    # The converter has a sum that is concatenated lie on the grid of the whole at once.
+    assert others == ({"add/output"} if name == "branches" else set())
+    learned = LearnedEngine().run(artifact, data.x_test, (OUTPUT,))
+    of_network = learned.grids[OUTPUT].quantize(trained.evaluate(trained, data.x_test)).astype(int)
+    assert np.abs(of_network - learned.values[OUTPUT]).max() <= most
+
+
+@pytest.mark.parametrize("all_values", [False, True])
+def test_a_kept_training_by_tfmot_remembers_nothing(saved, all_values):
+    x, y = stored(saved("keras"), "mlp")
+    keras_network = network(read(saved("keras") / "mlp.keras"), y.shape[1])
+    data = dataset(keras_network, x, y)
+    keras_tfmot._built.cache_clear()
+    fresh = keras_tfmot.train(keras_network, data, all_values=all_values, **TRAINING)
+    other = keras_tfmot.train(keras_network, data, all_values=not all_values, **TRAINING | {"seed": 1})
+    again = keras_tfmot.train(keras_network, data, all_values=all_values, **TRAINING)
+    assert keras_tfmot._built.cache_info().misses == 1
+    for kind in ("weights", "ranges"):
+        for name, value in getattr(fresh, kind).items():
+            np.testing.assert_array_equal(getattr(again, kind)[name], value)
+    assert any(not np.array_equal(other.weights[name], value) for name, value in fresh.weights.items())
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -142,6 +218,7 @@ def test_a_lambda_is_refused_before_anything_is_loaded(saved, which, suffix):
 
 
 def test_an_input_of_pictures_is_what_the_file_has(saved):
-    model = keras_description.described(read(saved("keras") / "branches.keras"))
+    read_model = read(saved("keras") / "branches.keras")
+    model = keras_description.described(read_model.layers, read_model.input_shape)
     x = np.arange(2 * 144, dtype=np.float32).reshape(2, 12, 12)
     np.testing.assert_array_equal(as_input(model, x)[..., 0], x)

@@ -77,7 +77,8 @@ def test_layers_weights_and_ends_are_told(tmp_path: Path) -> None:
     ]
     np.testing.assert_array_equal(model.layers[1].weights[0], KERNEL)
     assert keras_description.ends(model) == Ends(shape=(3,), outputs=4)
-    described, values = keras_description.described(model), keras_description.weights(model)
+    described = keras_description.described(model.layers, model.input_shape)
+    values = keras_description.weights(model.layers)
     assert list(values) == ["hidden layer/0", "hidden layer/1"]
     again = keras_description.layers(json.loads(json.dumps(described)), values)
     assert [(found.name, len(found.weights)) for found in again] == [

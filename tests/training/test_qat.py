@@ -290,7 +290,7 @@ def test_tfmot_starts_from_calibrated_ranges_and_ends_with_those_of_its_weights(
         span = calibrated[role][1] - calibrated[role][0]
         assert abs(low - calibrated[role][0]) < 0.3 * span, role
         assert abs(high - calibrated[role][1]) < 0.3 * span, role
-    variables = tfmot._variables(tfmot.network(network, trained).model)
+    variables = tfmot.variables_of(tfmot.network(network, trained).model)
     for layer in ("dense_0", "dense_1"):
         largest = np.abs(trained.weights[f"{layer}/kernel"]).max()
         assert variables[f"{layer}/kernel_max"].numpy() == largest

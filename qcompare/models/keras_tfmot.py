@@ -1,0 +1,55 @@
+"""Which Keras layers tensorflow-model-optimization trains for int8, told without it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from qcompare.models.keras_file import KerasLayer
+from qcompare.models.keras_folded import folded
+
+FUSED = ("linear", "relu", "sigmoid", "tanh", "softmax", "gelu")
+"""Activations that a layer with weights may have."""
+
+ACTIVATIONS = {
+    "Dense": FUSED,
+    "Conv2D": FUSED,
+    "DepthwiseConv2D": FUSED,
+    "Activation": (*FUSED, "relu6", "swish"),
+}
+
+WITHOUT_ACTIVATION = (
+    *("InputLayer", "Flatten", "Reshape", "Permute", "ReLU", "LeakyReLU", "Softmax", "Add", "Concatenate"),
+    *("MaxPooling2D", "AveragePooling1D", "AveragePooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D"),
+    *("GlobalMaxPooling1D", "GlobalMaxPooling2D", "ZeroPadding1D", "ZeroPadding2D"),
+)
+
+TAKEN = (*ACTIVATIONS, *WITHOUT_ACTIVATION)
+"""Layers that it takes and that are all in integers after conversion."""
+
+SUMMED = 2
+"""Inputs of an Add: the sum of two of three has no range, and would stay in float."""
+
+
+@final
+class NotTakenError(ValueError):
+    """A layer that tensorflow-model-optimization does not train; the message names it."""
+
+    def __init__(self, layer: KerasLayer, reason: str) -> None:
+        super().__init__(f"tensorflow-model-optimization does not take layer '{layer.name}', {reason}")
+
+
+def prepared(layers: Sequence[KerasLayer]) -> list[KerasLayer]:
+    """Layers that compute the same, all of which are taken. Raises NotTakenError."""
+    found = folded(layers)
+    for layer in found:
+        if layer.kind not in TAKEN:
+            raise NotTakenError(layer, f"a {layer.kind}")
+        activation = layer.config.get("activation", "linear")
+        if layer.kind in ACTIVATIONS and activation not in ACTIVATIONS[layer.kind]:
+            raise NotTakenError(layer, f"whose activation is {activation}")
+        if layer.kind == "ReLU" and (layer.config.get("negative_slope") or layer.config.get("threshold")):
+            raise NotTakenError(layer, "which has a slope or a threshold")
+        if layer.kind == "Add" and len(layer.inputs) > SUMMED:
+            raise NotTakenError(layer, f"which adds {len(layer.inputs)} inputs")
+    return found

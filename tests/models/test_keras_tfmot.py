@@ -1,0 +1,49 @@
+"""Which Keras layers tensorflow-model-optimization takes, against its own registry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from qcompare.models.keras_file import IGNORED, LAYERS, KerasLayer
+from qcompare.models.keras_tfmot import TAKEN, NotTakenError, prepared
+
+
+def layer(kind: str, *inputs: str, name: str = "layer", **config: Any) -> KerasLayer:
+    return KerasLayer(name=name, kind=kind, config=config, inputs=inputs)
+
+
+START = layer("InputLayer", name="x", batch_shape=[None, 5])
+
+
+@pytest.mark.slow
+def test_the_layers_are_those_of_its_registry() -> None:
+    import tensorflow_model_optimization as tfmot
+    import tf_keras
+
+    registry = tfmot.quantization.keras.default_8bit.Default8BitQuantizeRegistry()
+    theirs = {kind for kind in LAYERS if registry._is_supported_layer(getattr(tf_keras.layers, kind))}
+    # What is left out or folded before it is asked.
+    assert set(TAKEN) == theirs - set(IGNORED) | {"InputLayer"}
+
+
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        (layer("GRU", "x"), "layer 'layer', a GRU"),
+        (layer("Conv1D", "x", activation="relu"), "layer 'layer', a Conv1D"),
+        (layer("Dense", "x", activation="elu"), "layer 'layer', whose activation is elu"),
+        (layer("Activation", "x", activation="softplus"), "layer 'layer', whose activation is softplus"),
+        (layer("ReLU", "x", max_value=None, negative_slope=0.1), "layer 'layer', which has a slope or a threshold"),
+        (layer("Add", "x", "x", "x"), "layer 'layer', which adds 3 inputs"),
+    ],
+)
+def test_a_layer_that_is_not_taken_is_named(refused: KerasLayer, said: str) -> None:
+    with pytest.raises(NotTakenError, match=f"^tensorflow-model-optimization does not take {said}$"):
+        prepared([START, refused])
+
+
+def test_what_is_taken_is_handed_back() -> None:
+    layers = [START, layer("Dense", "x", name="dense", activation="relu"), layer("Flatten", "dense", name="flat")]
+    assert prepared(layers) == layers
