@@ -635,10 +635,8 @@ def _check_smaller(config: Config) -> None:
     ]
     if len(asked) > 1:
         raise OptionError(f"{asked[1]}: {asked[0]} is there too, whose zeros it would not keep; give one of them")
-    if asked and isinstance(config.model, UserModel):
-        raise OptionError(
-            f"{asked[0]}: networks of qcompare are made smaller; model={config.model.name} takes the file as it is"
-        )
+    if asked and isinstance(config.model, GivenPair):
+        raise OptionError(f"{asked[0]}: model=given takes both files as they are; model=keras trains a Keras file on")
 
 
 def _shown(value: Any) -> str:

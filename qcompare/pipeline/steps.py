@@ -35,6 +35,7 @@ from qcompare.routes.given import Given, with_its_end
 from qcompare.routes.given import told as ends_told
 from qcompare.routes.keras_tfmot import told as training_told
 from qcompare.routes.route import Context
+from qcompare.routes.smaller import told as smaller_told
 from qcompare.routes.stages import NETWORK, training
 from qcompare.tflite.artifact import Artifact
 from qcompare.tflite.pair import integer_ends
@@ -86,7 +87,7 @@ def float_network(config: Config, dataset: Stage[Dataset], seed: int) -> Stage[N
             inputs=inputs,
             codec=NETWORK,
         )
-        return with_its_end(read, model) if isinstance(model, GivenPair) else read
+        return with_its_end(read, model) if isinstance(model, GivenPair) else smaller(config, read, dataset, seed)
     trained = training(
         "float training",
         "qcompare.training.float_network",
@@ -148,7 +149,7 @@ def whole_result(
         "labels": Stage(name="labels", compute=labels, inputs={"dataset": dataset}, codec=TRACE),
         "artifacts": tuple(artifacts.values()),
         "findings": Stage(name="findings", compute=data_findings, inputs={"dataset": dataset}, codec=None),
-        "more": (*training_told(context.config), *ends_told(context.config)),
+        "more": (*training_told(context.config), *smaller_told(context.config), *ends_told(context.config)),
         "of_tensors": tensor_steps.findings(context, artifacts),
     }
     return Stage(name="result", compute=result.assembled, inputs=inputs, codec=None)

@@ -42,6 +42,7 @@ class KerasTfmot:
             batch_size=config.train.batch_size,
             learning_rate=config.qat.learning_rate,
             all_values=config.qat.ranges == "all_values",
+            keep_zeros=config.prune.sparsity > 0,
             seed=context.seed,
         )
         built = conversion(

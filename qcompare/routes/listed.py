@@ -19,5 +19,6 @@ ROUTES: tuple[Route, ...] = (
 
 
 def trains(config: Config) -> bool:
-    """Whether a configuration takes a route that trains a network for its model."""
-    return any(route.converted and route.twin is not None and route.applies(config) for route in ROUTES)
+    """Whether anything is trained for a configuration's model: by a route, or to make it smaller."""
+    made_smaller = config.prune.sparsity > 0 or config.cluster.clusters > 0
+    return made_smaller or any(route.converted and route.twin is not None and route.applies(config) for route in ROUTES)

@@ -43,13 +43,15 @@ def train(
     batch_size: int,
     learning_rate: float,
     all_values: bool,
+    keep_zeros: bool,
     seed: int,
 ) -> Network:
     """Fine-tuned from the weights of a Keras model, with BatchNormalization folded first: converted, tfmot's own
     folding leaves a Dense layer in float. Ranges are calibrated first; those of weights are refreshed last.
 
     all_values: whether ranges of activations are the extremes of one pass of the training set in place of moving
-        averages, but for the input's, for which tfmot always takes all values. Raises NotTakenError.
+        averages, but for the input's, for which tfmot always takes all values.
+    keep_zeros: whether elements of kernels that are zero stay so. Raises NotTakenError.
     """
     runtime.prepare()
     layers = [_named(layer) for layer in prepared(keras_description.layers(network.model, network.weights))]
@@ -65,7 +67,7 @@ def train(
     found.assign(start)
     found.see(as_input(start.model, data.x_train if all_values else data.calibration))
     settings = Settings.of(data, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
-    found.training(settings, all_values=all_values).run(data, [seed, 2])
+    found.training(settings, all_values=all_values, keep_zeros=keep_zeros).run(data, [seed, 2])
     if all_values:
         found.see(as_input(start.model, data.x_train))
     return found.read(start)
@@ -108,6 +110,8 @@ class Quantized:
         self._shape: tuple[int, ...] = tuple(described["input_shape"])
         self.model: tf_keras.Model = tfmot.quantization.keras.quantize_model(twin(folded(layers), self._shape))
         self.outputs = tf.function(lambda x: self._end(self._logits(x, training=False)), autograph=False)
+        self._kernels = {name: each for name, each in variables_of(self.model).items() if name.endswith("/kernel")}
+        self._masks = {name: tf.Variable(tf.ones_like(kernel)) for name, kernel in self._kernels.items()}
         self._trainings: dict[tuple[Settings, bool], Training] = {}
 
     @tf.autograph.experimental.do_not_convert
@@ -142,14 +146,21 @@ class Quantized:
         for start in range(0, len(x), BATCH):
             self._logits(tf.constant(x[start : start + BATCH]), training=True)
 
-    def training(self, settings: Settings, *, all_values: bool) -> Training:
-        """What trains the network, compiled once."""
+    def training(self, settings: Settings, *, all_values: bool, keep_zeros: bool) -> Training:
+        """What trains the network from the weights that it has now, compiled once."""
+        for name, mask in self._masks.items():
+            kernel = self._kernels[name]
+            mask.assign(tf.cast(kernel != 0, kernel.dtype) if keep_zeros else tf.ones_like(kernel))
         _quantize_by(self.model, ALL_VALUES if all_values else MOVING_AVERAGES)
         if (settings, all_values) not in self._trainings:
             self._trainings[settings, all_values] = Training(
-                lambda x: self._logits(x, training=True), self.model.trainable_variables, settings
+                lambda x: self._logits(x, training=True), self.model.trainable_variables, settings, self._masked
             )
         return self._trainings[settings, all_values]
+
+    def _masked(self) -> None:
+        for name, kernel in self._kernels.items():
+            kernel.assign(kernel * self._masks[name])
 
     def read(self, network: Network) -> Network:
         """A network with the weights and ranges that it has now."""

@@ -5,7 +5,9 @@ Its wrappers take Keras layers; the algorithms behind them take any variable.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import tensorflow as tf
@@ -22,14 +24,32 @@ from qcompare.models.network import Architecture
 from qcompare.training.fit import Settings, Training, as_variables, values_of
 
 
-def matrices(weights: Mapping[str, np.ndarray]) -> list[str]:
-    """The weights that are made smaller: all but biases."""
-    return [name for name, value in weights.items() if value.ndim > 1]
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trainable:
+    """A network that is made smaller.
+
+    variables: what is trained, by name. matrices: the names of those that become smaller.
+    forward: logits or real outputs [samples, outputs], given the weights by name and x [samples, steps, features].
+    """
+
+    variables: Mapping[str, tf.Variable]
+    matrices: Sequence[str]
+    forward: Callable[[Mapping[str, tf.Tensor], tf.Tensor], tf.Tensor]
+
+
+def trainable(architecture: Architecture, weights: Mapping[str, np.ndarray]) -> Trainable:
+    """A network of ours, of whose weights all but the biases become smaller."""
+    constants = architecture.constants()
+    return Trainable(
+        variables=as_variables(weights),
+        matrices=[name for name, value in weights.items() if value.ndim > 1],
+        forward=lambda values, x: architecture.forward(FloatOps(Unrounded({**values, **constants})), x),
+    )
 
 
 def pruned(
-    architecture: Architecture,
-    weights: Mapping[str, np.ndarray],
+    network: Trainable,
     dataset: Dataset,
     *,
     sparsity: float,
@@ -42,14 +62,12 @@ def pruned(
 
     The share grows to its end in the first half of the steps (PolynomialDecay, tfmot's schedule), by each matrix.
     """
-    variables = as_variables(weights)
     settings = Settings.of(dataset, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
     step = tf.Variable(0, dtype=tf.int64)
     end = max(1, epochs * settings.steps // 2)
     schedule = tfmot.sparsity.keras.PolynomialDecay(0.0, sparsity, begin_step=0, end_step=end, frequency=1)
-    parts = [
-        (variables[name], tf.Variable(tf.ones_like(weights[name])), tf.Variable(0.0)) for name in matrices(weights)
-    ]
+    named = [network.variables[name] for name in network.matrices]
+    parts = [(variable, tf.Variable(tf.ones_like(variable)), tf.Variable(0.0)) for variable in named]
     pruning = Pruning(lambda: step, parts, schedule, (1, 1), "AVG")
 
     def after_step() -> None:
@@ -57,20 +75,13 @@ def pruned(
         pruning.conditional_mask_update()
         pruning.weight_mask_op()
 
-    everything = {**variables, **architecture.constants()}
-    training = Training(
-        lambda x: architecture.forward(FloatOps(Unrounded(everything)), x),
-        list(variables.values()),
-        settings,
-        after_step,
-    )
-    training.run(dataset, [seed, 3])
-    return values_of(variables)
+    trained = list(network.variables.values())
+    Training(lambda x: network.forward(network.variables, x), trained, settings, after_step).run(dataset, [seed, 3])
+    return values_of(network.variables)
 
 
 def clustered(
-    architecture: Architecture,
-    weights: Mapping[str, np.ndarray],
+    network: Trainable,
     dataset: Dataset,
     *,
     clusters: int,
@@ -83,24 +94,22 @@ def clustered(
 
     The values start evenly spread over a matrix's range; every weight has the nearest.
     """
-    variables, named = as_variables(weights), matrices(weights)
     centroids = {
-        name: tf.Variable(LinearCentroidsInitialisation(weights[name], clusters).get_cluster_centroids())
-        for name in named
+        name: tf.Variable(
+            LinearCentroidsInitialisation(network.variables[name].numpy(), clusters).get_cluster_centroids()
+        )
+        for name in network.matrices
     }
     algorithms = {name: ClusteringAlgorithm(values) for name, values in centroids.items()}
 
     def shared() -> dict[str, tf.Tensor]:
-        found: dict[str, tf.Tensor] = dict(variables)
+        found: dict[str, tf.Tensor] = dict(network.variables)
         for name, algorithm in algorithms.items():
-            nearest = algorithm.get_pulling_indices(variables[name])
-            found[name] = algorithm.get_clustered_weight(nearest, variables[name])
+            nearest = algorithm.get_pulling_indices(network.variables[name])
+            found[name] = algorithm.get_clustered_weight(nearest, network.variables[name])
         return found
 
-    def forward(x: tf.Tensor) -> tf.Tensor:
-        return architecture.forward(FloatOps(Unrounded({**shared(), **architecture.constants()})), x)
-
     settings = Settings.of(dataset, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
-    trained = [*variables.values(), *centroids.values()]
-    Training(forward, trained, settings).run(dataset, [seed, 4])
+    trained = [*network.variables.values(), *centroids.values()]
+    Training(lambda x: network.forward(shared(), x), trained, settings).run(dataset, [seed, 4])
     return {name: np.asarray(value) for name, value in shared().items()}

@@ -3,49 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from qcompare.core.network import Network
 from qcompare.data.dataset import Dataset
+from qcompare.models import keras_description
 from qcompare.training import runtime
 from qcompare.training.float_network import architecture_of
 
+if TYPE_CHECKING:
+    from qcompare.training.smaller import Trainable
 
-def prune(
-    network: Network, data: Dataset, *, sparsity: float, epochs: int, batch_size: int, learning_rate: float, seed: int
-) -> Network:
-    """With that share of each matrix zero."""
+
+def prune(network: Network, data: Dataset, **options: Any) -> Network:
+    """With a share of each matrix zero. options: as `smaller.pruned` takes them."""
+    runtime.prepare()
     # Imported here: it brings all of Keras and matplotlib into the process, which other networks do without.
+    from qcompare.training.smaller import pruned
+
+    return replace(network, weights={**network.weights, **pruned(_trainable(network), data, **options)})
+
+
+def cluster(network: Network, data: Dataset, **options: Any) -> Network:
+    """With few values in each matrix. options: as `smaller.clustered` takes them."""
     runtime.prepare()
-    from qcompare.training import smaller
+    from qcompare.training.smaller import clustered
 
-    weights = smaller.pruned(
-        architecture_of(network),
-        network.weights,
-        data,
-        sparsity=sparsity,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        seed=seed,
-    )
-    return replace(network, weights=weights)
+    return replace(network, weights={**network.weights, **clustered(_trainable(network), data, **options)})
 
 
-def cluster(
-    network: Network, data: Dataset, *, clusters: int, epochs: int, batch_size: int, learning_rate: float, seed: int
-) -> Network:
-    """With so many values in each matrix."""
-    runtime.prepare()
-    from qcompare.training import smaller
+def _trainable(network: Network) -> Trainable:
+    from qcompare.training import keras_smaller, smaller
 
-    weights = smaller.clustered(
-        architecture_of(network),
-        network.weights,
-        data,
-        clusters=clusters,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        seed=seed,
-    )
-    return replace(network, weights=weights)
+    if network.model["name"] == keras_description.NAME:
+        return keras_smaller.trainable(network)
+    return smaller.trainable(architecture_of(network), network.weights)

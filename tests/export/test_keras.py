@@ -138,7 +138,7 @@ def dataset(keras_network, x, y):
     )
 
 
-TRAINING: dict[str, Any] = {"epochs": 2, "batch_size": 8, "learning_rate": 0.001, "seed": 0}
+TRAINING: dict[str, Any] = {"epochs": 2, "batch_size": 8, "learning_rate": 0.001, "seed": 0, "keep_zeros": False}
 
 
 @pytest.mark.parametrize(
