@@ -122,6 +122,11 @@ def _spread(values: Array, within: Range) -> Columns:
     }
 
 
+def middles(values: Array, within: Range = REALS) -> list[Middle]:
+    """As `spreads`, what is in the middle of each figure."""
+    return [Middle(**cells) for cells in _cells(_middle(values, within))]
+
+
 def _middle(values: Array, within: Range) -> Columns:
     between, middle = interquartile_mean(values, within=within), median(values, within=within)
     return {

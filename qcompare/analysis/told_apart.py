@@ -41,6 +41,17 @@ def called(options: Mapping[str, Options]) -> dict[str, Called]:
     return found
 
 
+def told_apart_by(group: str, options: Mapping[str, Options]) -> dict[str, str]:
+    """Configuration -> the options of a group that not all have alike, `option=value`; empty where all are alike."""
+    own = {
+        name: {key: str(value) for key, value in each.items() if key.partition(".")[0] in (group, f"{group}_content")}
+        for name, each in options.items()
+    }
+    keys = dict.fromkeys(key for each in own.values() for key in each)
+    differing = [key for key in keys if len({each.get(key) for each in own.values()}) > 1]
+    return {name: ", ".join(f"{key}={each[key]}" for key in differing if key in each) for name, each in own.items()}
+
+
 def _part(own: Options, of_quantization: bool) -> dict[str, str]:
     """The options of quantization as text, or the others."""
     return {

@@ -9,6 +9,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from qcompare.analysis.differences import DIFFERENCES
 from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.latency import LATENCY, Timed
 from qcompare.analysis.methods import METHODS
@@ -23,7 +24,7 @@ from qcompare.pipeline.results import LOCK, csv_of, options_of
 from qcompare.pipeline.store import Store
 from qcompare.report import csv
 
-TABLES: tuple[Table[Any, Any], ...] = (ERRORS, SUMMARY, METHODS)
+TABLES: tuple[Table[Any, Any], ...] = (ERRORS, SUMMARY, METHODS, DIFFERENCES)
 """What is put together as it stands in the folders of the configurations."""
 
 
@@ -55,7 +56,11 @@ def _written(folder: Path, requests: Sequence[Request], timed: Mapping[Request, 
     known = [request for request in requests if not isinstance(request.config.model, GivenPair)]
     if known:
         methods = _together(METHODS, [request.folder for request in known]).decode()
-        techniques = steps.techniques(methods, {request.configuration: options_of(request) for request in known})
+        options = {request.configuration: options_of(request) for request in known}
+        errors = _together(ERRORS, [request.folder for request in known]).decode()
+        between = store.files(steps.differences_between(errors, options))[DIFFERENCES.file]
+        files[DIFFERENCES.file] = csv.joined([files[DIFFERENCES.file], between])
+        techniques = steps.techniques(methods, options)
         files |= {**store.files(techniques), **store.files(steps.methods_plot(methods, techniques))}
     if together := [each for request in requests for each in timed.get(request, ())]:
         files[LATENCY.file] = csv_of(LATENCY, together)

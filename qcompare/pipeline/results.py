@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import yaml
 from filelock import FileLock
 
+from qcompare.analysis.differences import DIFFERENCES
 from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.findings import FINDINGS
 from qcompare.analysis.latency import LATENCY, Timed
@@ -128,7 +129,7 @@ def write(
     for file in ended[0].tables:
         files[file] = csv.joined([rows_of(trial, file, store) for trial in ended])
     errors, summary = steps.summary(tuple(trial.tables[ERRORS.file] for trial in ended))
-    files |= store.files(summary)
+    files |= {**store.files(summary), **store.files(steps.differences(errors))}
     plots = store.files(steps.seeds_plots(request.configuration, errors, summary))
     files |= plots
     files["configurations.csv"] = configurations(request)
@@ -141,7 +142,7 @@ def write(
     with FileLock(store.root / LOCK):
         for name, content in files.items():
             replace_whole(request.folder / name, content)
-    shown = [*ended[0].tables, SUMMARY.file, *([LATENCY.file] if timed else []), *plots]
+    shown = [*ended[0].tables, SUMMARY.file, DIFFERENCES.file, *([LATENCY.file] if timed else []), *plots]
     return Written(
         summary=csv.texts(files[SUMMARY.file]),
         findings=csv.texts(files[FINDINGS.file]),

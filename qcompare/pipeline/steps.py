@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qcompare.analysis import drawn, over_seeds, result
+from qcompare.analysis.differences import BETWEEN, DIFFERENCES, configurations
 from qcompare.analysis.result import Result
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.analysis.techniques import TECHNIQUES, models
@@ -186,6 +187,18 @@ def summary(errors: tuple[Stage[pd.DataFrame], ...]) -> tuple[Stage[pd.DataFrame
     """All rows of errors.csv, and what is left of them over the seeds."""
     together = Stage(name="rows", compute=over_seeds.together, inputs={"frames": errors}, codec=None)
     return together, rows(SUMMARY, together)
+
+
+def differences(errors: Stage[pd.DataFrame]) -> Stage[pd.DataFrame]:
+    """The methods of a configuration against each other. errors: all its rows of errors.csv."""
+    return rows(DIFFERENCES, errors)
+
+
+def differences_between(errors: str, options: dict[str, dict[str, Any]]) -> Stage[pd.DataFrame]:
+    """The methods of several configurations against each other. errors: errors.csv over all. options: by
+    configuration."""
+    inputs = {"errors": errors, "options": options}
+    return rows(BETWEEN, Stage(name="configurations", compute=configurations, inputs=inputs, codec=None))
 
 
 def techniques(methods: str, options: dict[str, dict[str, Any]]) -> Stage[pd.DataFrame]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qcompare.analysis.told_apart import Called, called
+from qcompare.analysis.told_apart import Called, called, told_apart_by
 
 
 def options(model: str = "lstm", quant: str = "int8", **others: Any) -> dict[str, Any]:
@@ -68,3 +68,12 @@ def test_what_a_data_set_has_of_its_own_goes_with_its_name() -> None:
     assert [found[name].model for name in "ab"] == ["lstm, data=digits", "lstm, data=mnist"]
     found = called({"a": options(), "b": options(data_test_samples=20)})
     assert [found[name].model for name in "ab"] == ["lstm, data.test_samples=360", "lstm, data.test_samples=20"]
+
+
+def test_the_options_of_a_group_that_not_all_have_alike():
+    options: dict[str, dict[str, Any]] = {
+        "one": {"data.name": "ucr", "data.path": "A", "model.units": 4},
+        "two": {"data.name": "ucr", "data.path": "B", "model.units": 8},
+        "three": {"data.name": "ucr"},
+    }
+    assert told_apart_by("data", options) == {"one": "data.path=A", "two": "data.path=B", "three": ""}

@@ -74,14 +74,17 @@ def test_a_run_leaves_its_results_and_nothing_else(runs, name):
     stored = [path.suffix for path in (folder / "outputs" / ".store").rglob("*") if path.is_file()]
     assert set(stored) == {".zip", ".json", ".lock"}
     over = {path.name for path in (folder / "outputs").iterdir() if path.is_file()}
-    together = {"errors.csv", "summary.csv", "methods.csv", "configurations.csv", "techniques.csv", "methods.png"}
+    together = {
+        *("errors.csv", "summary.csv", "differences.csv", "methods.csv", "configurations.csv", "techniques.csv"),
+        "methods.png",
+    }
     assert over == (together if name == "multirun" else set())
     for results in (path for path in (folder / "outputs").iterdir() if path.is_dir() and path.name != ".store"):
         assert not list(results.rglob(".*"))
         files = {path.name for path in results.iterdir() if path.is_file()}
         assert files == {
             *("config.yaml", "provenance.json", "configurations.csv", "times.csv"),
-            *("errors.csv", "parameters.csv", "methods.csv", "findings.csv", "summary.csv"),
+            *("errors.csv", "parameters.csv", "methods.csv", "findings.csv", "summary.csv", "differences.csv"),
             *("ptq_seeds.png", "qat_seeds.png", "labels.png"),
             *(["latency.csv"] if "latency=true" in ARGUMENTS[name] else []),
         }

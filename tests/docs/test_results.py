@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from qcompare.analysis.differences import BETWEEN, DIFFERENCES
 from qcompare.analysis.latency import LATENCY
 from qcompare.analysis.listed import TABLES
 from qcompare.analysis.statistics import SUMMARY
@@ -62,8 +63,9 @@ def test_every_column_of_a_table_is_defined(table) -> None:
     assert WITH_KEY.get(table.file, []) + documented(table.file) == list(table.dtypes)
 
 
-def test_every_column_of_the_summary_is_defined() -> None:
-    assert [name for name in KEY if name != "seed"] + documented(SUMMARY.file) == list(SUMMARY.dtypes)
+@pytest.mark.parametrize("table", [SUMMARY, DIFFERENCES, BETWEEN], ids=lambda table: table.file)
+def test_every_column_of_a_table_over_the_seeds_is_defined(table) -> None:
+    assert [name for name in KEY if name != "seed"] + documented(table.file) == list(table.dtypes)
 
 
 def test_the_key_is_the_codes() -> None:

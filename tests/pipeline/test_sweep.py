@@ -152,7 +152,11 @@ def test_the_number_of_workers_changes_no_byte(tmp_path, computing, monkeypatch)
         run(what)
         written.append(contents(what.folder))
     assert written[0] == written[1]
-    assert set(written[0]) == {table.file for table in TABLES} | {"summary.csv", "configurations.csv"}
+    assert set(written[0]) == {table.file for table in TABLES} | {
+        "summary.csv",
+        "differences.csv",
+        "configurations.csv",
+    }
 
 
 def test_a_trial_that_dies_is_recorded_and_the_other_seeds_complete(tmp_path, computing):
@@ -223,7 +227,9 @@ def test_requests_share_one_pool_and_each_has_its_files(tmp_path, computing):
         assert str(what.folder / "errors.csv") in said
 
 
-OVER_ALL = {"errors.csv", "summary.csv", "methods.csv", "configurations.csv", "techniques.csv"}
+OVER_ALL = {
+    *("errors.csv", "summary.csv", "differences.csv", "methods.csv", "configurations.csv", "techniques.csv"),
+}
 
 
 def over_all(folder):
@@ -239,7 +245,7 @@ def test_several_configurations_have_files_over_all_of_them(tmp_path, computing)
     said = run(*both)[1]
     assert set(over_all(tmp_path)) == OVER_ALL
     assert all(f"{tmp_path / name}\n" in said for name in (*OVER_ALL, "methods.png"))
-    for name in OVER_ALL - {"techniques.csv"}:
+    for name in OVER_ALL - {"techniques.csv", "differences.csv"}:
         frames = [pd.read_csv(what.folder / name) for what in both]
         together = pd.read_csv(tmp_path / name)
         assert together["configuration"].unique().tolist() == sorted(what.configuration for what in both)
@@ -247,6 +253,10 @@ def test_several_configurations_have_files_over_all_of_them(tmp_path, computing)
         for what, frame in zip(both, frames, strict=True):
             own = together[together["configuration"] == what.configuration].reset_index(drop=True)
             pd.testing.assert_frame_equal(own[list(frame)], frame)
+    own = b"".join((what.folder / "differences.csv").read_bytes().partition(b"\n")[2] for what in both)
+    together = (tmp_path / "differences.csv").read_bytes().partition(b"\n")[2]
+    assert together.startswith(own)
+    assert b"models by int8 qat" in together.removeprefix(own)
     techniques = pd.read_csv(tmp_path / "techniques.csv")
     assert techniques["model"].tolist() == 2 * ["lstm, units=4"] + 2 * ["lstm, units=8"]
     assert techniques["method"].tolist() == 2 * ["int8", "int8 QAT"]
