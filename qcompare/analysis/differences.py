@@ -15,12 +15,11 @@ import numpy as np
 
 from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.intervals import REALS, SHARES, Array, mean
-from qcompare.analysis.methods import BY_DEFAULT
 from qcompare.analysis.significance import holm, sign_flip
 from qcompare.analysis.statistics import RANGES, Middle, Spread, middles, reals, spreads
 from qcompare.analysis.told_apart import Called, Options, called, told_apart_by
 from qcompare.core.comparison import FLOAT_ROUTE, Side
-from qcompare.core.engine import FLOAT, LABELS, QAT, EngineId
+from qcompare.core.engine import BY_DEFAULT, FLOAT, LABELS, QAT, EngineId
 from qcompare.core.key import PairKey
 from qcompare.core.table import Table
 from qcompare.core.tap import OUTPUT

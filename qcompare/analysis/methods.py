@@ -13,14 +13,11 @@ from qcompare.analysis.errors import figures
 from qcompare.analysis.figures import Figures
 from qcompare.analysis.result import Result
 from qcompare.core.comparison import FLOAT_ROUTE, Side
-from qcompare.core.engine import FLOAT, LABELS, MICRO, QAT, EngineId, interpreter
+from qcompare.core.engine import BY_DEFAULT, FLOAT, LABELS, MICRO, QAT, EngineId
 from qcompare.core.table import Table
 from qcompare.core.tap import OUTPUT
 from qcompare.tflite.artifact import Built
 from qcompare.tflite.weights import constants
-
-BY_DEFAULT = interpreter("xnnpack")
-"""The runtime that people get when they ask for none."""
 
 
 @dataclass(frozen=True, kw_only=True)

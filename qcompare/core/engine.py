@@ -91,3 +91,7 @@ def manual(arithmetic: str) -> EngineId:
 def interpreter(kernels: str) -> EngineId:
     """LiteRT with a kernel set."""
     return EngineId(Family.INTERPRETER, kernels)
+
+
+BY_DEFAULT = interpreter("xnnpack")
+"""The runtime that people get when they ask for none."""

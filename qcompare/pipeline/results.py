@@ -101,7 +101,9 @@ def contents(trial: Trial, store: Store) -> Files:
 class Written:
     """What was written of a request: rows of CSV files that are shown, and paths. failed: anything fell short."""
 
+    errors: list[dict[str, str]]
     summary: list[dict[str, str]]
+    differences: list[dict[str, str]]
     findings: list[dict[str, str]]
     tensors: list[dict[str, str]]
     paths: list[Path]
@@ -144,7 +146,9 @@ def write(
             replace_whole(request.folder / name, content)
     shown = [*ended[0].tables, SUMMARY.file, DIFFERENCES.file, *([LATENCY.file] if timed else []), *plots]
     return Written(
+        errors=csv.texts(files[ERRORS.file]),
         summary=csv.texts(files[SUMMARY.file]),
+        differences=csv.texts(files[DIFFERENCES.file]),
         findings=csv.texts(files[FINDINGS.file]),
         tensors=csv.texts(files[TENSORS.file]) if TENSORS.file in files else [],
         paths=[request.folder / name for name in shown],

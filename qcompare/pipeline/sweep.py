@@ -152,7 +152,15 @@ def measured(
 
 def show(request: Request, written: Written, reused: int, store: Store, console: Console) -> None:
     """The small tables, the findings and the paths of what was written."""
-    terminal.show(console, request.configuration, written.summary, written.findings, written.tensors)
+    terminal.show(
+        console,
+        request.configuration,
+        errors=written.errors,
+        summary=written.summary,
+        differences=written.differences,
+        findings=written.findings,
+        tensors=written.tensors,
+    )
     if reused:
         line(console, f"{reused} of {len(request.config.seed)} seeds were stored already")
     for path in written.paths:

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from qcompare.core.engine import EngineId, Family
+from qcompare.core.comparison import FLOAT_ROUTE
+from qcompare.core.engine import BY_DEFAULT, FLOAT, LABELS, EngineId, Family
 from qcompare.core.method import FLOAT32
 from qcompare.core.tap import OUTPUT
 
@@ -26,14 +27,25 @@ Metrics = Mapping[str, Mapping[str, float]]
 """Metric -> its statistics by name; NaN where one is not defined."""
 
 
-def show(console: Console, configuration: str, summary: Rows, findings: Rows, tensors: Rows = ()) -> None:
-    """The tables of a configuration, and its findings: the rows of summary.csv, findings.csv and tensors.csv. What
-    several seeds have in common is told once."""
+def show(
+    console: Console,
+    configuration: str,
+    *,
+    errors: Rows,
+    summary: Rows,
+    differences: Rows,
+    findings: Rows,
+    tensors: Rows = (),
+) -> None:
+    """The tables of a configuration, and its findings: the rows of the CSV files of these names. What several seeds
+    have in common is told once."""
     console.print()
     line(console, configuration)
     narrow = console.width < WIDE
     console.print(summary_table(summary, narrow=narrow))
-    console.print(labels_table(summary, narrow=narrow))
+    console.print(labels_table(summary, errors, narrow=narrow))
+    if tested := [row for row in differences if row["p"] and _is_of_routes(row)]:
+        console.print(differences_table(tested, narrow=narrow))
     if tensors:
         console.print(tensors_table(tensors))
     alike: dict[tuple[str, ...], list[int]] = {}
@@ -116,31 +128,92 @@ def summary_table(summary: Rows, *, narrow: bool = False) -> Table:
     return table
 
 
-def labels_table(summary: Rows, *, narrow: bool = False) -> Table:
-    """How right each engine is, one line an engine: accuracy, or for a regression the RMSE, over the seeds.
+def labels_table(summary: Rows, errors: Rows, *, narrow: bool = False) -> Table:
+    """How right each engine is, one line an engine: accuracy, or for a regression the RMSE, over the seeds: the mean
+    with its 95 % interval or, of fewer than FEWEST_FOR_INTERVALS seeds, the figure of each.
 
-    summary: the rows of summary.csv, of which those against the labels are shown. narrow: for 60 columns instead of 80.
+    summary, errors: the rows of summary.csv and errors.csv, of which those against the labels are shown. narrow: for 60
+        columns instead of 80.
     """
     pairs = _pairs(summary, against_labels=True)
     classification = any(metrics["top1_agreement"]["n"] > 0 for _, metrics in pairs)
     metric, title, form = ("top1_agreement", "Accuracy", ".4f") if classification else ("rmse", "RMSE", ".4g")
     if narrow:
         form = form.replace("4g", "3g")
+    few = max((metrics[metric]["n"] for _, metrics in pairs), default=0) < FEWEST_FOR_INTERVALS
     table = _table(f"{title} against the labels")
     for heading in ("route", "engine"):
         table.add_column(heading, overflow="fold")
-    for heading in ("seeds", "mean", "std", "min", "max"):
+    ends = () if narrow else ("min", "max")
+    for heading in ("seeds", "mean", *(() if few else ("95 % interval", *ends))):
         table.add_column(heading, justify="right", no_wrap=True)
+    if few:
+        table.add_column("each seed", overflow="fold")
     previous = None
     for (route, _, _, engine), metrics in pairs:
         if previous not in (None, route):
             table.add_section()
         found = metrics[metric]
-        shown = [_number(found[name], form) for name in ("mean", "std", "min", "max")]
+        if few:
+            shown = [" ".join(format(value, form) for value in _of_seeds(errors, route, engine, metric)) or "-"]
+        else:
+            shown = [_between(found["ci95_low"], found["ci95_high"], form)]
+            shown += [_number(found[name], form) for name in ends]
         named = "\n".join(EngineId.parse(engine).within(ENGINE)) if narrow else engine
-        table.add_row("" if route == previous else route, named, f"{found['n']:g}", *shown)
+        cells = [f"{found['n']:g}", _number(found["mean"], form), *shown]
+        table.add_row("" if route == previous else route, named, *cells)
         previous = route
     return table
+
+
+FEWEST_FOR_INTERVALS = 10
+"""Seeds."""
+
+
+def _of_seeds(errors: Rows, route: str, engine: str, metric: str) -> list[float]:
+    """A figure of an engine against the labels, by seed."""
+    side = (str(LABELS), route, engine, OUTPUT.role)
+    own = [row for row in errors if (row["engine_a"], row["route_b"], row["engine_b"], row["tap"]) == side]
+    return [float(row[metric]) for row in sorted(own, key=lambda row: int(row["seed"])) if row[metric]]
+
+
+def _between(low: float, high: float, form: str, *, narrow: bool = False) -> str:
+    """An interval; narrow: in two lines."""
+    if math.isnan(low):
+        return "-"
+    return f"\\[{low:{form}}," + ("\n" if narrow else " ") + f"{high:{form}}]"
+
+
+def differences_table(differences: Rows, *, narrow: bool = False) -> Table:
+    """How right one route is against another, in the same seeds, with p values.
+
+    differences: rows of differences.csv of one runtime, on several routes, against the labels. narrow: for 60 columns
+        instead of 80.
+    """
+    names = {"top1_agreement": "Accuracy", "rmse": "RMSE", "mean_abs_error": "Mean absolute error"}
+    metric = differences[0]["metric"]
+    table = _table(f"{names[metric]} in {BY_DEFAULT}: b - a in the same seed")
+    for heading in ("a\nb",) if narrow else ("a", "b"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("seeds", "b - a", "95 %\ninterval" if narrow else "95 % interval", "p", "p (Holm)"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in (row for row in differences if row["metric"] == metric):
+        mean, low, high, p, corrected = (
+            float(row[name] or "nan") for name in ("mean", "ci95_low", "ci95_high", "p", "p_holm")
+        )
+        form = "+.4f" if metric == "top1_agreement" else "+.3g"
+        shown = [_number(mean + 0.0, form), _between(low, high, form, narrow=narrow)]
+        sides = [row["route_a"], row["route_b"]]
+        table.add_row(*(["\n".join(sides)] if narrow else sides), row["n"], *shown, f"{p:.4f}", f"{corrected:.4f}")
+    return table
+
+
+def _is_of_routes(row: Mapping[str, str]) -> bool:
+    """Whether a row of differences.csv is about how right two routes are in the runtime that people get by default, the
+    float network among them."""
+    sides = [(row[f"route_{side}"], EngineId.parse(row[f"engine_{side}"])) for side in "ab"]
+    known = all(engine == BY_DEFAULT or (route, engine) == (FLOAT_ROUTE, FLOAT) for route, engine in sides)
+    return known and row["reference"] == str(LABELS) and row["route_a"] != row["route_b"]
 
 
 def techniques_table(techniques: Rows) -> Table:
@@ -258,6 +331,10 @@ Named = tuple[str, tuple[str, ...], str, str]
 """The route of b; that of a where a is a runtime on another one; a and b."""
 
 
+STATISTICS = ("n", "mean", "ci95_low", "ci95_high", "min", "max")
+"""Columns of summary.csv that are shown."""
+
+
 def _pairs(summary: Rows, *, against_labels: bool) -> list[tuple[Named, Metrics]]:
     """Each pair and its statistics by metric, for the model's output, routes side by side."""
     found: dict[Named, dict[str, Mapping[str, float]]] = {}
@@ -267,7 +344,7 @@ def _pairs(summary: Rows, *, against_labels: bool) -> list[tuple[Named, Metrics]
         if row["tap"] == OUTPUT.role and truth == against_labels:
             beside = (row["route_a"],) if engine.measured and row["route_a"] != row["route_b"] else ()
             pair = (row["route_b"], beside, row["engine_a"], row["engine_b"])
-            numbers = {name: float(row[name] or "nan") for name in ("n", "mean", "std", "min", "max")}
+            numbers = {name: float(row[name] or "nan") for name in STATISTICS}
             found.setdefault(pair, {})[row["metric"]] = numbers
     return sorted(found.items(), key=lambda item: item[0][0])
 

@@ -1,11 +1,14 @@
 """Tables fit a terminal and hide nothing."""
 
 import io
+import math
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from qcompare.analysis.differences import DIFFERENCES
 from qcompare.analysis.latency import Typical
 from qcompare.core.engine import interpreter
 from qcompare.core.tap import Tap
@@ -32,6 +35,23 @@ def summary_of(rows):
     return texts(written(made.summary_of(rows)))
 
 
+def errors_of(rows):
+    """The rows of errors.csv as text."""
+    return texts(written(made.errors_of(rows)))
+
+
+def differences_of(rows):
+    """The rows of differences.csv as text."""
+    return texts(written(DIFFERENCES.made(made.errors_of(rows))))
+
+
+def right(rows, width=80):
+    """The lines of the table of how right engines are, below its heading."""
+    table = labels_table(summary_of(rows), errors_of(rows), narrow=width < 80)
+    lines = shown(table, width).splitlines()
+    return [line.split() for line in lines[next(at for at, line in enumerate(lines) if line.startswith("─")) + 1 :]]
+
+
 def shown(table, width=80):
     console = Console(width=width, record=True, file=io.StringIO())
     console.print(table)
@@ -40,7 +60,8 @@ def shown(table, width=80):
 
 def told(rows, findings=(), width=80):
     console = Console(width=width, record=True, file=io.StringIO())
-    show(console, "lstm-int8", summary_of(rows), findings)
+    tables = {"errors": errors_of(rows), "summary": summary_of(rows), "differences": differences_of(rows)}
+    show(console, "lstm-int8", **tables, findings=findings)
     return console.export_text()
 
 
@@ -119,22 +140,61 @@ def test_the_longest_line_fits_80_columns_unbroken():
     assert lines[-1].endswith("41.3 (9)")
 
 
-def test_accuracy_and_regression_against_the_labels():
-    rows = [row(seed, a="labels", b="micro", top1_agreement=value) for seed, value in enumerate((0.9, 0.95))]
-    text = shown(labels_table(summary_of([*rows, row(0, **FIGURES)])))
+def test_of_few_seeds_each_is_shown():
+    rows = [row(seed, a="labels", b="micro", top1_agreement=value) for seed, value in ((1, 0.9), (0, 0.95))]
+    text = shown(labels_table(summary_of([*rows, row(0, **FIGURES)]), errors_of(rows)))
     assert "Accuracy" in text
-    assert text.splitlines()[-1].split() == ["qat", "micro", "2", "0.9250", "0.0354", "0.9000", "0.9500"]
-    text = shown(labels_table(summary_of([row(0, a="labels", b="micro", rmse=0.125)])))
-    assert "RMSE" in text
-    assert text.splitlines()[-1].split() == ["qat", "micro", "1", "0.125", "-", "0.125", "0.125"]
+    assert "95 %" not in text
+    assert right(rows) == [["qat", "micro", "2", "0.9250", "0.9500", "0.9000"]]
+    assert right([row(0, a="labels", b="micro", rmse=0.125)]) == [["qat", "micro", "1", "0.125", "0.125"]]
+    assert right([*rows, row(0, a="labels", route="z")])[-1] == ["z", "interpreter:reference", "0", "-", "-"]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_of_ten_seeds_the_interval_is_shown(width):
+    """Accuracies whose standard error is 0.001: by Student's t 0.94 -+ 2.262 * 0.001."""
+    step = math.sqrt(90 / 82.5) * 0.001
+    rows = [row(seed, a="labels", b="micro", top1_agreement=0.94 + step * (seed - 4.5)) for seed in range(10)]
+    ends = [] if width == 60 else ["0.9353", "0.9447"]
+    assert right(rows, width) == [["qat", "micro", "10", "0.9400", "[0.9377,", "0.9423]", *ends]]
+    regression = [row(seed, a="labels", b="micro", rmse=1.0) for seed in range(10)]
+    assert right(regression, width)[0][3:6] == ["1", "[1,", "1]"]
+    assert right([*rows, row(0, a="labels", b="float", route="z")], width)[-1][:5] == ["z", "float", "0", "-", "-"]
+
+
+def methods(seeds):
+    """The float network, PTQ and QAT in the runtime that people get: PTQ is 0.01 less right in each seed."""
+    sides = (("float", "float", 0.0), ("ptq", "interpreter:xnnpack", -0.01), ("qat", "interpreter:xnnpack", 0.0))
+    return [
+        row(seed, "labels", engine, route, top1_agreement=0.9 + 0.001 * seed + less)
+        for seed in range(seeds)
+        for route, engine, less in sides
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_routes_are_compared_in_the_same_seeds_where_there_are_ten(width):
+    text = told(methods(10), width=width)
+    assert "Accuracy in interpreter:xnnpack: b - a" in text
+    lines = [line.split() for line in text.partition("p (Holm)")[2].splitlines()]
+    if width == 60:
+        lines = [
+            [*first[:1], *second[:1], *first[1:4], *second[1:], *first[4:]]
+            for first, second in pairwise(lines)
+            if first
+        ]
+    (found,) = (line for line in lines if line[:2] == ["float", "ptq"])
+    assert found[2:] == ["10", "-0.0100", "[-0.0100,", "-0.0100]", "0.0020", "0.0059"]
+    (same,) = (line for line in lines if line[:2] == ["float", "qat"])
+    assert same[2:] == ["10", "+0.0000", "[+0.0000,", "+0.0000]", "1.0000", "1.0000"]
+    assert max(map(len, text.partition("TensorFlow")[0].splitlines())) <= width
+    assert "b - a" not in told(methods(9), width=width)
 
 
 def test_only_the_output_is_held_against_the_labels():
     rows = [row(0, a="labels", b="micro", tap=Tap("recurrent_0/h"), top1_agreement=0.1)]
     rows.append(row(0, a="labels", b="micro", top1_agreement=0.9))
-    text = shown(labels_table(summary_of(rows)))
-    assert "0.9000" in text
-    assert "0.1000" not in text
+    assert right(rows) == [["qat", "micro", "1", "0.9000", "0.9000"]]
 
 
 def test_what_a_run_found_is_both_tables_and_every_finding():
@@ -178,9 +238,10 @@ def figure(metric: str, seed: int) -> dict[str, Any]:
     return {metric: 1.2345e-05 * (1 + seed)}
 
 
+@pytest.mark.parametrize("count", [2, 10])
 @pytest.mark.parametrize("width", [60, 70, 80, 120])
 @pytest.mark.parametrize("metric", ["top1_agreement", "rmse"])
-def test_no_word_is_broken(width, metric):
+def test_no_word_is_broken(width, metric, count):
     rows = [
         row(seed, a=a, b=b, route=route, **LONGEST)
         for a in ENGINES
@@ -188,7 +249,7 @@ def test_no_word_is_broken(width, metric):
         for route in ("ptq", "float")
         for seed in range(2)
     ]
-    rows += [row(seed, a="labels", b=b, **figure(metric, seed)) for b in ENGINES for seed in range(2)]
+    rows += [row(seed, a="labels", b=b, **figure(metric, seed)) for b in ENGINES for seed in range(count)]
     rows.append(row(7, a=ENGINES[0], b=ENGINES[1], max_lsb=1))
     text = told(rows, width=width)
     assert max(map(len, text.splitlines())) <= width
@@ -196,7 +257,7 @@ def test_no_word_is_broken(width, metric):
     named = {part for name in ENGINES for part in (name.replace(":", ": ").split() if narrow else [name])}
     assert named | {"unequal", "SQNR", "seeds", "route", "Difference", "65535", "-100.3"} <= words(text)
     assert all(
-        any(word in known for known in [*ENGINES, *ALLOWED]) or word[-1] in "0123456789%)-" for word in words(text)
+        any(word in known for known in [*ENGINES, *ALLOWED]) or word[-1] in "0123456789%)-,]" for word in words(text)
     ), words(text)
 
 
@@ -216,7 +277,23 @@ ALLOWED = [
         "a",
         "b",
     ),
-    *("seeds", "unequal", "max", "SQNR", "dB", "Accuracy", "RMSE", "against", "labels", "engine", "mean", "std", "min"),
+    *(
+        "seeds",
+        "unequal",
+        "max",
+        "SQNR",
+        "dB",
+        "Accuracy",
+        "RMSE",
+        "against",
+        "labels",
+        "engine",
+        "mean",
+        "each",
+        "seed",
+        "min",
+    ),
+    "interval",
     *("ptq", "float", "qat"),
 ]
 
