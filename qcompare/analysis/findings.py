@@ -23,7 +23,7 @@ class FindingsRow:
 
 
 def rows(result: Result) -> Iterator[FindingsRow]:
-    """The findings of the trial, of its models, and of its engines."""
+    """The findings of the trial, of its models, its engines and its ladders."""
 
     def row(route: str, finding: Finding) -> FindingsRow:
         return FindingsRow(
@@ -41,6 +41,8 @@ def rows(result: Result) -> Iterator[FindingsRow]:
         for side, trace in result.traces.items():
             if side.route == route:
                 yield from (row(route, finding) for finding in trace.findings)
+        if route in result.ladders:
+            yield from (row(route, finding) for finding in result.ladders[route].findings)
 
 
 FINDINGS = Table(file="findings.csv", row=FindingsRow, rows=rows)

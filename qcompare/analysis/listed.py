@@ -6,9 +6,10 @@ from typing import Any
 
 from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.findings import FINDINGS
+from qcompare.analysis.ladder import LADDER
 from qcompare.analysis.methods import METHODS
 from qcompare.analysis.parameters import PARAMETERS
 from qcompare.analysis.result import Result
 from qcompare.core.table import Table
 
-TABLES: tuple[Table[Result, Any], ...] = (ERRORS, PARAMETERS, METHODS, FINDINGS)
+TABLES: tuple[Table[Result, Any], ...] = (ERRORS, PARAMETERS, METHODS, LADDER, FINDINGS)

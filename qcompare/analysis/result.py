@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qcompare.core.comparison import Comparison, Side
 from qcompare.core.finding import Finding
+from qcompare.core.ladder import Ladders
 from qcompare.core.trace import Trace
 from qcompare.tflite.artifact import Artifact
 
@@ -18,7 +19,7 @@ class Result:
     configuration, seed: which trial. method: how its models are quantized, by the name that `core.method` has.
     classification: whether the answers are classes.
     comparisons: what is to be compared. artifacts: by route. traces: by side; those that were not reached are absent.
-    findings: what is to be told of the trial as a whole.
+    findings: what is to be told of the trial as a whole. ladders: by route.
     """
 
     configuration: str
@@ -29,6 +30,7 @@ class Result:
     traces: Mapping[Side, Trace]
     findings: tuple[Finding, ...] = ()
     method: str = ""
+    ladders: Mapping[str, Ladders] = field(default_factory=dict)
 
 
 def assembled(
@@ -43,9 +45,11 @@ def assembled(
     more: tuple[Finding, ...] = (),
     of_tensors: tuple[Finding, ...] = (),
     method: str = "",
+    climbed: tuple[str, ...] = (),
+    ladders: tuple[Ladders, ...] = (),
 ) -> Result:
-    """A result of the traces of these sides, in their order, of the labels, integers for a classification, and of what
-    is to be told of the data."""
+    """A result of the traces of these sides, in their order, of the labels, integers for a classification, of what is
+    to be told of the data, and of the ladders of the climbed routes."""
     (truth,) = labels.values.values()
     own = {pair.a: labels for pair in comparisons if pair.a.engine == labels.engine}
     return Result(
@@ -57,6 +61,7 @@ def assembled(
         traces=dict(zip(sides, traces, strict=True)) | own,
         findings=(*findings, *more, *of_tensors),
         method=method,
+        ladders=dict(zip(climbed, ladders, strict=True)),
     )
 
 

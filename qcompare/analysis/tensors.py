@@ -75,7 +75,10 @@ class Accumulated:
 
 @dataclass(frozen=True, kw_only=True)
 class TensorsRow:
-    """One tensor. op, index: the operator that computes it in the integer model; empty for the model's input."""
+    """One tensor. op, index: the operator that computes it in the integer model; empty for the model's input.
+
+    growth: the accumulated RMS over that of the time step before. first_step: the first with an unequal integer.
+    """
 
     key: RowKey
     tensor_a: str
@@ -85,6 +88,8 @@ class TensorsRow:
     index: int | None
     local: Local
     accumulated: Accumulated
+    growth: float | None = None
+    first_step: int | None = None
 
 
 def compared(configuration: str, seed: int, route_a: str, route_b: str, tensors: TensorPairs) -> Compared:

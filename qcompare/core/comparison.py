@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from qcompare.core.engine import EngineId
+from qcompare.core.engine import FLOAT, EngineId
 from qcompare.core.tap import OUTPUT, Tap
 
 FLOAT_ROUTE = "float"
@@ -18,6 +18,10 @@ class Side:
 
     route: str
     engine: EngineId
+
+
+FLOAT_SIDE = Side(FLOAT_ROUTE, FLOAT)
+"""The float network, by TensorFlow."""
 
 
 @dataclass(frozen=True, kw_only=True)

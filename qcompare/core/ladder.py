@@ -9,7 +9,15 @@ from typing import final
 
 import numpy as np
 
+from qcompare.core import lstm
+from qcompare.core.finding import Finding
 from qcompare.core.tap import Tap
+
+RUNTIME = "runtime"
+"""The last rung: from the manual engine to the kernels themselves, at the output alone."""
+
+STATES = frozenset({"h", "cell", "cell_state", "memory"})
+"""The ends of the roles of states."""
 
 
 class Fed(Enum):
@@ -74,6 +82,13 @@ class Climb:
     whole: Difference
     by_unit: np.ndarray | None = None
 
+    @property
+    def of_state(self) -> bool:
+        """Whether the tap is what a recurrent layer hands from one time step to the next."""
+        if self.tap.step is None:
+            return False
+        return self.op == lstm.OPERATOR or self.tap.role.rpartition("/")[2] in STATES
+
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,3 +100,15 @@ class Ladder:
     climbs: tuple[Climb, ...]
     alone: Mapping[str, float] = field(default_factory=dict)
     last: Mapping[str, float] = field(default_factory=dict)
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ladders:
+    """Those of a route's model, one a kernel set. findings: why there are none of a kernel set, or of the model.
+
+    Of taps that are no states (`Climb.of_state`), and where the operators were fed the reference, `by_unit` is empty.
+    """
+
+    ladders: tuple[Ladder, ...] = ()
+    findings: tuple[Finding, ...] = ()

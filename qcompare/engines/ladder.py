@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 
 from qcompare.core.graph import Model
-from qcompare.core.ladder import Fed, Ladder
+from qcompare.core.ladder import RUNTIME, Fed, Ladder
 from qcompare.core.rung import IN_REALS, Rung
 from qcompare.core.tap import OUTPUT
 from qcompare.engines.ladder_sums import Ascent, Held, Layout, Sums, climbs
@@ -42,8 +42,10 @@ class Path:
         instead: Found | None = None,
         kernels: str = "reference",
     ) -> Found:
-        """As `Climbed.values`, with some rungs applied. kernels: for rungs of integers."""
-        key = frozenset(rungs), kernels
+        """As `Climbed.values`, with some rungs applied. kernels: for rungs of integers, which stand on all of reals."""
+        applied = frozenset(rungs)
+        # Also on those that change nothing in this model, such as biases that stay in float.
+        key = applied if applied.issubset(IN_REALS) else applied | frozenset(IN_REALS), kernels
         if key not in self._climbed:
             self._climbed[key] = Climbed(model=self.model, reals=self.reals, kernels=kernels, rungs=key[0])
         return self._climbed[key].values(x, kept, instead)
@@ -85,6 +87,7 @@ def ladders(
     *,
     start: np.ndarray | None = None,
     first: str = "",
+    tops: Mapping[str, np.ndarray] | None = None,
     classes: bool = False,
     threads: int = 1,
 ) -> tuple[Ladder, ...]:
@@ -92,8 +95,8 @@ def ladders(
 
     x: float32 [samples, ...]. start: the float network's output [samples, outputs] in real units, where the ladder of
     the output then begins; `first` names the rung from there to the graph's operators in real numbers, with the float
-    constants. classes: whether the largest output is an answer. threads: samples are shared out among them, and added
-    up in their order.
+    constants. tops: kernel set -> what its runtime gives, likewise: the last rung of the output, RUNTIME. classes:
+    whether the largest output is an answer. threads: samples are shared out among them, and added up in their order.
 
     Of a large model, whose activations are more than INSIDE, the taps within are those of the first samples.
     """
@@ -112,7 +115,8 @@ def ladders(
 
     def climbed(part: tuple[slice, Layout]) -> Sums:
         samples, layout = part
-        return _climbed(made, layout, x[samples], None if start is None else start[samples], inner=layout is whole)
+        own = {kernels: output[samples] for kernels, output in (tops or {}).items()}
+        return _climbed(made, layout, x[samples], None if start is None else start[samples], own, inner=layout is whole)
 
     parts = [(part, whole) for part in _parts(0, inside, whole.size)]
     parts += [(part, end) for part in _parts(inside, len(x), whole.size)]
@@ -145,7 +149,15 @@ def _parts(begin: int, end: int, size: int) -> Iterator[slice]:
     return (slice(at, min(at + step, end)) for at in range(begin, end, step))
 
 
-def _climbed(made: Climbing, layout: Layout, x: np.ndarray, start: np.ndarray | None, *, inner: bool) -> Sums:
+def _climbed(
+    made: Climbing,
+    layout: Layout,
+    x: np.ndarray,
+    start: np.ndarray | None,
+    tops: Mapping[str, np.ndarray],
+    *,
+    inner: bool,
+) -> Sums:
     """What the rungs change in some samples. inner: with the local differences and the orders of rungs, too."""
     taps = sum(len(reading.taps) for reading in made.reads)
     ascent = Ascent(layout, taps, classes=made.classes)
@@ -157,14 +169,16 @@ def _climbed(made: Climbing, layout: Layout, x: np.ndarray, start: np.ndarray | 
         ascent.start(what, layout.held(made.path.at((), x, layout.kept, instead) if instead else bottom))
         if what is Fed.OWN and start is not None:
             ascent.begin(made.first, start)
-        _ascend(made, ascent, x, instead)
+        _ascend(made, ascent, x, instead, tops if what is Fed.OWN else {})
     if inner:
         ascent.sums.moved |= _orders(made, x)
         ascent.sums.moved_elements = len(x) * (layout.output.stop - layout.output.start)
     return ascent.sums
 
 
-def _ascend(made: Climbing, ascent: Ascent, x: np.ndarray, instead: Found | None) -> None:
+def _ascend(
+    made: Climbing, ascent: Ascent, x: np.ndarray, instead: Found | None, tops: Mapping[str, np.ndarray]
+) -> None:
     def at(rungs: Sequence[Rung], kernels: str = "reference") -> Held:
         return ascent.layout.held(made.path.at(rungs, x, ascent.layout.kept, instead, kernels))
 
@@ -178,6 +192,8 @@ def _ascend(made: Climbing, ascent: Ascent, x: np.ndarray, instead: Found | None
             if signed not in known:
                 known[signed] = at(rungs[: number + 1], kernels)
             ascent.climb(rungs[number].value, known[signed])
+        if kernels in tops:
+            ascent.top(RUNTIME, tops[kernels])
         ascent.end()
 
 

@@ -63,6 +63,12 @@ class Layout:
         reals = np.concatenate([reading.of(found) for reading in self.reads], axis=1)
         return Held(reals=reals, steps=self.steps(reals))
 
+    def with_output(self, held: Held, output: np.ndarray) -> Held:
+        """With another output of the model, reals [samples, ...]."""
+        reals = held.reals.copy()
+        reals[:, self.output] = output.reshape(len(reals), -1)
+        return Held(reals=reals, steps=self.steps(reals))
+
     def steps(self, reals: np.ndarray) -> np.ndarray:
         """The nearest integers of all reals [samples, size], halves to even, less the zero points; float64."""
         nearest = reals / self._scale
@@ -154,11 +160,9 @@ class Ascent:
 
     def begin(self, name: str, output: np.ndarray) -> None:
         """The float network's output, which stands below the lowest rung; the rung between them has that name."""
-        above, place = self._origin, self.layout.output
-        reals = above.reals.copy()
-        reals[:, place] = output.reshape(len(reals), -1)
-        self._origin = Held(reals=reals, steps=self.layout.steps(reals))
-        self.sums.signals[self._fed] = self._spread(self.layout.by_tap(np.square(reals)))
+        above = self._origin
+        self._origin = self.layout.with_output(above, output)
+        self.sums.signals[self._fed] = self._spread(self.layout.by_tap(np.square(self._origin.reals)))
         self._add(name, self._origin, above)
 
     def branch(self, kernels: str, at: Held) -> None:
@@ -170,6 +174,10 @@ class Ascent:
         self._add(name, self._last, after)
         self._last = after
         return after
+
+    def top(self, name: str, output: np.ndarray) -> None:
+        """A rung of the output alone."""
+        self.climb(name, self.layout.with_output(self._last, output))
 
     def end(self) -> None:
         """No rung is left on the way to this kernel set."""

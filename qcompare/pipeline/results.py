@@ -20,7 +20,7 @@ from qcompare.analysis.findings import FINDINGS
 from qcompare.analysis.latency import LATENCY, Timed
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.analysis.tensors import TENSORS
-from qcompare.config.options import UNDERSTOOD
+from qcompare.config.options import UNDERSTOOD, GivenPair
 from qcompare.core.archive import Files, arrays_packed
 from qcompare.core.digest import digest
 from qcompare.core.files import replace_whole
@@ -150,7 +150,7 @@ def write(
         summary=csv.texts(files[SUMMARY.file]),
         differences=csv.texts(files[DIFFERENCES.file]),
         findings=csv.texts(files[FINDINGS.file]),
-        tensors=csv.texts(files[TENSORS.file]) if TENSORS.file in files else [],
+        tensors=csv.texts(files[TENSORS.file]) if isinstance(request.config.model, GivenPair) else [],
         paths=[request.folder / name for name in shown],
     )
 

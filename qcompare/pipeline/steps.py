@@ -15,6 +15,7 @@ from qcompare.core.comparison import Comparison, Side
 from qcompare.core.ends import Ends
 from qcompare.core.finding import Finding, failure
 from qcompare.core.function import Function
+from qcompare.core.ladder import Ladders
 from qcompare.core.network import Network
 from qcompare.core.plain import plain
 from qcompare.core.stage import Codec, Stage
@@ -137,6 +138,7 @@ def whole_result(
     pairs: tuple[Comparison, ...],
     traces: dict[Side, Stage[Trace]],
     artifacts: dict[str, Stage[Artifact]],
+    ladders: dict[str, Stage[Ladders]],
 ) -> Stage[Result]:
     """All that a trial gave, put together, and what is to be told of it."""
     dataset = context.data
@@ -152,6 +154,8 @@ def whole_result(
         "findings": Stage(name="findings", compute=data_findings, inputs={"dataset": dataset}, codec=None),
         "more": (*training_told(context.config), *smaller_told(context.config), *ends_told(context.config)),
         "of_tensors": tensor_steps.findings(context, artifacts),
+        "climbed": tuple(ladders),
+        "ladders": tuple(ladders.values()),
     }
     return Stage(name="result", compute=result.assembled, inputs=inputs, codec=None)
 

@@ -1,4 +1,4 @@
-"""The stages of tensors.csv: what a user's pair of models has between its ends."""
+"""The stages of tensors.csv: what models have between their ends."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from qcompare.analysis import tensors
+from qcompare.analysis.ladder_tensors import LADDER_TENSORS
+from qcompare.analysis.result import Result
 from qcompare.analysis.tensors import TENSORS
 from qcompare.config.options import GivenPair
 from qcompare.core.finding import Finding
@@ -33,12 +35,12 @@ FINDINGS: Codec[tuple[Finding, ...]] = Codec(
 
 
 def tables(
-    configuration: str, context: Context, artifacts: Mapping[str, Stage[Artifact]]
+    configuration: str, context: Context, artifacts: Mapping[str, Stage[Artifact]], result: Stage[Result]
 ) -> dict[str, Stage[pd.DataFrame]]:
-    """The table of a pair's tensors, by its file; none of other models."""
+    """The table of tensors by its file: of a user's pair of models, or of the ladders of the trial's."""
     pairs = _pairs(context, artifacts)
     if pairs is None:
-        return {}
+        return {TENSORS.file: rows(LADDER_TENSORS, result)}
     routes = {"route_a": GIVEN_FLOAT.name, "route_b": GIVEN.name}
     compared = Stage(
         name="tensors compared",
@@ -49,9 +51,9 @@ def tables(
     return {TENSORS.file: rows(TENSORS, compared)}
 
 
-def without_rows(files: Mapping[str, Stage[pd.DataFrame]]) -> dict[str, Stage[pd.DataFrame]]:
-    """The table of tensors among these without any."""
-    return {TENSORS.file: no_rows(TENSORS)} if TENSORS.file in files else {}
+def without_rows() -> dict[str, Stage[pd.DataFrame]]:
+    """The table of tensors without any."""
+    return {TENSORS.file: no_rows(TENSORS)}
 
 
 def findings(

@@ -18,7 +18,7 @@ from qcompare.core.finding import Finding
 from qcompare.core.stage import Stage
 from qcompare.data.dataset import Dataset
 from qcompare.engines.listed import ENGINES
-from qcompare.pipeline import steps, tensor_steps
+from qcompare.pipeline import ladder_steps, steps, tensor_steps
 from qcompare.pipeline.tables import rows
 from qcompare.routes.listed import ROUTES
 from qcompare.routes.route import Context
@@ -48,7 +48,7 @@ class Trial:
     def fallen(self, finding: Finding) -> Trial:
         """The trial as far as it can be told when it did not end: rows without figures, and why."""
         result = steps.fallen_result(self.configuration, self.seed, self.comparisons, finding, self.method)
-        return replace(self, result=result, tables=_tables(result, kept=False) | tensor_steps.without_rows(self.tables))
+        return replace(self, result=result, tables=_tables(result, kept=False) | tensor_steps.without_rows())
 
 
 def trial(config: Config, configuration: str, seed: int) -> Trial:
@@ -62,8 +62,9 @@ def trial(config: Config, configuration: str, seed: int) -> Trial:
 
     pairs = comparisons(routes, list(engines))
     traces = {side: steps.trace(side.route, engines[side.engine], artifacts[side.route], data) for side in sides(pairs)}
+    ladders = ladder_steps.ladders(routes, list(engines), artifacts, traces, context)
 
-    result = steps.whole_result(configuration, context, pairs, traces, artifacts)
+    result = steps.whole_result(configuration, context, pairs, traces, artifacts, ladders)
     return Trial(
         configuration=configuration,
         seed=seed,
@@ -71,7 +72,7 @@ def trial(config: Config, configuration: str, seed: int) -> Trial:
         data=data,
         comparisons=pairs,
         result=result,
-        tables=_tables(result) | tensor_steps.tables(configuration, context, artifacts),
+        tables=_tables(result) | tensor_steps.tables(configuration, context, artifacts, result),
         plots=steps.trial_plots(result),
     )
 

@@ -27,7 +27,7 @@ CHAPTERS = dict(re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", (ROOT / "docs" / "re
 
 LINE = re.compile(r"^\| `(?P<name>[^`|]+)` \| (?P<unit>[^|]*)\| (?P<meaning>[^|]+) \|$", re.MULTILINE)
 UNITS = {
-    *("", "LSB", "real unit", "real unit an LSB", "float32 steps", "dB", "that of the figure"),
+    *("", "LSB", "real unit", "real unit squared", "real unit an LSB", "float32 steps", "dB", "that of the figure"),
     *("elements", "samples", "seeds", "epochs", "time steps", "s", "us", "bytes"),
 }
 
@@ -96,8 +96,8 @@ FILES = {
     if line[:1] == "|"
     for name in re.findall("`(.+?)`", line.split("|")[1])
 } | (set(CHAPTERS) & {name for name in CHAPTERS if name.endswith(".csv")})
-"""The files that are told of; `audit.csv` is another command's, `tensors.csv` that of a pair of models, and neither the
-store nor `techniques.csv` is of one configuration."""
+"""The files that are told of; `audit.csv` is another command's, and neither the store nor `techniques.csv` is of one
+configuration."""
 
 
 def test_every_file_of_a_run_is_told_of(runs: Runs) -> None:
@@ -105,4 +105,4 @@ def test_every_file_of_a_run_is_told_of(runs: Runs) -> None:
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     general = {re.sub(r"seed=\d+/", "seed=<n>/", name) for name in names}
     general = {re.sub(r"\b(float|ptq|qat)(?=[._])", "<route>", name) for name in general}
-    assert general == FILES - {"audit.csv", "tensors.csv", "../.store/", "techniques.csv"}
+    assert general == FILES - {"audit.csv", "../.store/", "techniques.csv"}
