@@ -60,7 +60,6 @@ class Role:
             signal=sum(climb.signal for climb in self.climbs),
             rungs={name: together([climb.rungs[name] for climb in self.climbs]) for name in first.rungs},
             whole=together([climb.whole for climb in self.climbs]),
-            by_unit=first.by_unit[:0],
         )
 
 

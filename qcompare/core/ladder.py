@@ -107,7 +107,7 @@ class Ladder:
 class Ladders:
     """Those of a route's model, one a kernel set. findings: why there are none of a kernel set, or of the model.
 
-    Of taps that are no states (`Climb.of_state`), and where the operators were fed the reference, `by_unit` is empty.
+    Only states (`Climb.of_state`) that were fed their own values have a `by_unit`.
     """
 
     ladders: tuple[Ladder, ...] = ()

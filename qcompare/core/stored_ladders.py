@@ -29,8 +29,8 @@ def dump(ladders: Ladders) -> Files:
             [[math.nan if climb.lsb is None else climb.lsb, climb.signal] for climb in ladder.climbs], np.float64
         ).reshape(len(ladder.climbs), 2)
         units = [climb.by_unit for climb in ladder.climbs]
-        arrays[f"{number}.sizes"] = np.array([len(each) for each in units], np.int64)
-        arrays[f"{number}.by_unit"] = np.concatenate([np.zeros(0), *units])
+        arrays[f"{number}.sizes"] = np.array([-1 if each is None else len(each) for each in units], np.int64)
+        arrays[f"{number}.by_unit"] = np.concatenate([np.zeros(0), *(each for each in units if each is not None)])
     described = {
         "ladders": [_plain(ladder) for ladder in ladders.ladders],
         "findings": plain_findings(ladders.findings),
@@ -99,9 +99,10 @@ def _ladder(plain: Mapping[str, Any], prefix: str, arrays: Mapping[str, np.ndarr
 def _climbs(plain: Mapping[str, Any], prefix: str, arrays: Mapping[str, np.ndarray]) -> Iterator[Climb]:
     differences = arrays[f"{prefix}.differences"].tolist()
     scales = arrays[f"{prefix}.scales"].tolist()
-    units = np.split(arrays[f"{prefix}.by_unit"], np.cumsum(arrays[f"{prefix}.sizes"])[:-1])
-    for (tap, fed, op, index), own, (lsb, signal), by_unit in zip(
-        plain["climbs"], differences, scales, units, strict=True
+    sizes = arrays[f"{prefix}.sizes"]
+    units = np.split(arrays[f"{prefix}.by_unit"], np.cumsum(np.maximum(sizes, 0))[:-1])[: len(sizes)]
+    for (tap, fed, op, index), own, (lsb, signal), size, by_unit in zip(
+        plain["climbs"], differences, scales, sizes.tolist(), units, strict=True
     ):
         found = {name: each for name, row in zip(plain["rungs"], own, strict=True) if (each := _difference(row))}
         whole = found.pop(WHOLE)
@@ -114,5 +115,5 @@ def _climbs(plain: Mapping[str, Any], prefix: str, arrays: Mapping[str, np.ndarr
             signal=signal,
             rungs=found,
             whole=whole,
-            by_unit=by_unit,
+            by_unit=None if size < 0 else by_unit,
         )

@@ -73,7 +73,8 @@ def _climbed(
     # Imported here: what is named in a stage is imported when it runs.
     from threadpoolctl import threadpool_limits
 
-    from qcompare.engines.ladder import Path, ladders, readings
+    from qcompare.engines.ladder import Path, ladders
+    from qcompare.engines.readings import readings
     from qcompare.manual.call import NotCoveredError, UndefinedError
 
     path = Path(model=settled(built.model), reals=built.reals)
@@ -102,7 +103,7 @@ def _climbed(
 def _slim(climb: Climb) -> Climb:
     """Without the squares by unit that nothing is drawn of."""
     kept = climb.of_state and climb.fed is Fed.OWN
-    return climb if kept else replace(climb, by_unit=np.zeros(0))
+    return climb if kept else replace(climb, by_unit=None)
 
 
 def _unknown(built: Built) -> tuple[Finding, ...]:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
+from qcompare.analysis import drawn_ladder
+from qcompare.analysis.ladder_summary import LADDER_SUMMARY
+from qcompare.analysis.over_seeds import together as put_together
+from qcompare.analysis.result import Result
 from qcompare.config.options import GivenPair
 from qcompare.core import stored_ladders
+from qcompare.core.archive import Files
 from qcompare.core.comparison import FLOAT_ROUTE, FLOAT_SIDE, Side
 from qcompare.core.engine import EngineId
 from qcompare.core.function import Function
 from qcompare.core.ladder import Ladders
 from qcompare.core.stage import Codec, Stage
 from qcompare.core.trace import Trace
+from qcompare.pipeline.tables import rows
 from qcompare.routes.route import Context, Route
 from qcompare.tflite.artifact import Artifact
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILES: Codec[Files] = Codec(dump=dict, load=dict)
 LADDERS = Codec(dump=stored_ladders.dump, load=stored_ladders.load)
 
 OPERATORS = "operators"
@@ -57,3 +68,27 @@ def ladders(
         for route in routes
         if route.converted and route.name != FLOAT_ROUTE
     }
+
+
+def trial_plots(trial: Stage[Result]) -> Stage[Files]:
+    """The plots of one seed's ladders."""
+    shown = Stage(name="ladders that are drawn", compute=drawn_ladder.of_trial, inputs={"result": trial}, codec=None)
+    return Stage(
+        name="plots of ladders",
+        compute=Function("qcompare.report.ladder", "draw_trial"),
+        inputs={"drawn": shown},
+        codec=FILES,
+    )
+
+
+def over_seeds(name: str, ladders: tuple[Stage[pd.DataFrame], ...]) -> tuple[Stage[pd.DataFrame], Stage[Files]]:
+    """What is left of the ladders over the seeds, and its plot. ladders: the rows of ladder.csv of each."""
+    together = Stage(name="rungs", compute=put_together, inputs={"frames": ladders}, codec=None)
+    shown = Stage(name="drawn ladders", compute=drawn_ladder.over_seeds, inputs={"ladder": together}, codec=None)
+    plots = Stage(
+        name="plot of ladders over seeds",
+        compute=Function("qcompare.report.ladder", "draw_seeds"),
+        inputs={"name": name, "ladders": shown},
+        codec=FILES,
+    )
+    return rows(LADDER_SUMMARY, together), plots

@@ -17,6 +17,8 @@ from filelock import FileLock
 from qcompare.analysis.differences import DIFFERENCES
 from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.findings import FINDINGS
+from qcompare.analysis.ladder import LADDER
+from qcompare.analysis.ladder_summary import LADDER_SUMMARY
 from qcompare.analysis.latency import LATENCY, Timed
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.analysis.tensors import TENSORS
@@ -31,7 +33,7 @@ from qcompare.core.stage import stored
 from qcompare.core.table import Table, values_of
 from qcompare.core.tap import OUTPUT
 from qcompare.data.understood import Understood, understood
-from qcompare.pipeline import steps
+from qcompare.pipeline import ladder_steps, steps
 from qcompare.pipeline.request import Request
 from qcompare.pipeline.store import Store
 from qcompare.pipeline.trial import Trial
@@ -106,6 +108,7 @@ class Written:
     differences: list[dict[str, str]]
     findings: list[dict[str, str]]
     tensors: list[dict[str, str]]
+    rungs: list[dict[str, str]]
     paths: list[Path]
 
     @property
@@ -132,7 +135,11 @@ def write(
         files[file] = csv.joined([rows_of(trial, file, store) for trial in ended])
     errors, summary = steps.summary(tuple(trial.tables[ERRORS.file] for trial in ended))
     files |= {**store.files(summary), **store.files(steps.differences(errors))}
-    plots = store.files(steps.seeds_plots(request.configuration, errors, summary))
+    rungs, waterfall = ladder_steps.over_seeds(
+        request.configuration, tuple(trial.tables[LADDER.file] for trial in ended)
+    )
+    files |= store.files(rungs)
+    plots = {**store.files(steps.seeds_plots(request.configuration, errors, summary)), **store.files(waterfall)}
     files |= plots
     files["configurations.csv"] = configurations(request)
     files[TIMES.file] = csv_of(TIMES, (ended, store))
@@ -144,13 +151,15 @@ def write(
     with FileLock(store.root / LOCK):
         for name, content in files.items():
             replace_whole(request.folder / name, content)
-    shown = [*ended[0].tables, SUMMARY.file, DIFFERENCES.file, *([LATENCY.file] if timed else []), *plots]
+    over = [SUMMARY.file, DIFFERENCES.file, LADDER_SUMMARY.file]
+    shown = [*ended[0].tables, *over, *([LATENCY.file] if timed else []), *plots]
     return Written(
         errors=csv.texts(files[ERRORS.file]),
         summary=csv.texts(files[SUMMARY.file]),
         differences=csv.texts(files[DIFFERENCES.file]),
         findings=csv.texts(files[FINDINGS.file]),
         tensors=csv.texts(files[TENSORS.file]) if isinstance(request.config.model, GivenPair) else [],
+        rungs=csv.texts(files[LADDER_SUMMARY.file]),
         paths=[request.folder / name for name in shown],
     )
 

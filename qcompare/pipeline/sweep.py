@@ -160,6 +160,7 @@ def show(request: Request, written: Written, reused: int, store: Store, console:
         differences=written.differences,
         findings=written.findings,
         tensors=written.tensors,
+        rungs=written.rungs,
     )
     if reused:
         line(console, f"{reused} of {len(request.config.seed)} seeds were stored already")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qcompare.core.stage import Codec, Stage
@@ -31,4 +32,10 @@ def rows(table: Table[Source, Any], source: Stage[Source], *, kept: bool = True)
 
 def no_rows(table: Table[Any, Any]) -> Stage[pd.DataFrame]:
     """The rows of a table that has none."""
-    return Stage(name=f"no rows of {table.file}", compute=table.frame, inputs={"rows": ()}, codec=None)
+    return Stage(name=f"no rows of {table.file}", compute=_empty, inputs={"dtypes": table.dtypes}, codec=None)
+
+
+def _empty(dtypes: Mapping[str, str]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns=list(dtypes), dtype=object).astype(dict(dtypes))

@@ -38,12 +38,12 @@ class Trial:
     comparisons: tuple[Comparison, ...]
     result: Stage[Result]
     tables: dict[str, Stage[pd.DataFrame]]
-    plots: Stage[Files]
+    plots: tuple[Stage[Files], ...]
 
     @property
     def ends(self) -> tuple[Stage[Any], ...]:
         """The stages that nothing else needs: computing them computes the trial."""
-        return (*self.tables.values(), self.plots)
+        return (*self.tables.values(), *self.plots)
 
     def fallen(self, finding: Finding) -> Trial:
         """The trial as far as it can be told when it did not end: rows without figures, and why."""
@@ -73,7 +73,7 @@ def trial(config: Config, configuration: str, seed: int) -> Trial:
         comparisons=pairs,
         result=result,
         tables=_tables(result) | tensor_steps.tables(configuration, context, artifacts, result),
-        plots=steps.trial_plots(result),
+        plots=(steps.trial_plots(result), ladder_steps.trial_plots(result)),
     )
 
 

@@ -38,6 +38,8 @@ LABEL_GAP = 0.09
 """From a panel's edge to the labels of its ticks."""
 
 GRID = "0.88"
+HEAT = "viridis"
+"""The colour map of cells, dark for zero."""
 
 Ticks = Mapping[float, str]
 """Position -> label."""
@@ -128,6 +130,30 @@ class Lines:
 
     def draw(self, figure: Figure, units: Transform) -> None:
         figure.add_artist(LineCollection(list(self.points), colors=self.colour, linewidths=self.width, transform=units))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cells:
+    """values: [rows, columns], each a coloured square of one unit by one from (left, low) on, from zero to highest."""
+
+    left: float
+    low: float
+    values: np.ndarray
+    highest: float
+
+    def draw(self, figure: Figure, units: Transform) -> None:
+        rows, columns = self.values.shape
+        x, y = np.meshgrid(self.left + np.arange(columns), self.low + np.arange(rows))
+        corners = boxes(x.ravel(), x.ravel() + 1, y.ravel(), y.ravel() + 1)
+        # Edges that are not smoothed leave no seams between cells.
+        cells = PolyCollection(
+            list(corners),
+            facecolors=mpl.colormaps[HEAT](self.values.ravel() / self.highest),
+            linewidth=0,
+            antialiased=False,
+            transform=units,
+        )
+        figure.add_artist(cells)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,9 +36,10 @@ def show(
     differences: Rows,
     findings: Rows,
     tensors: Rows = (),
+    rungs: Rows = (),
 ) -> None:
-    """The tables of a configuration, and its findings: the rows of the CSV files of these names. What several seeds
-    have in common is told once."""
+    """The tables of a configuration, and its findings: the rows of the CSV files of these names, rungs of
+    ladder_summary.csv. What several seeds have in common is told once."""
     console.print()
     line(console, configuration)
     narrow = console.width < WIDE
@@ -48,6 +49,8 @@ def show(
         console.print(differences_table(tested, narrow=narrow))
     if tensors:
         console.print(tensors_table(tensors))
+    for told in causes(rungs):
+        line(console, told)
     alike: dict[tuple[str, ...], list[int]] = {}
     for row in findings:
         alike.setdefault(tuple(row[name] for name in ("severity", "route", "where", "text")), []).append(
@@ -300,6 +303,33 @@ def _short(name: str) -> str:
     """A tensor's name without the others that the converter joined to it, and without its model's."""
     first = name.partition(";")[0]
     return first.partition("/")[2] or first
+
+
+def causes(rungs: Rows) -> Iterator[str]:
+    """Where most of the difference between the float network and the device comes from, a line a route.
+
+    rungs: the rows of ladder_summary.csv. The shares are those of means over the seeds; a rung that makes up for others
+    has a negative one. They lead to the kernels that people get by default, or else to the first.
+    """
+    for route in dict.fromkeys(row["route_b"] for row in rungs):
+        own = [row for row in rungs if row["route_b"] == route and row["metric"] == "added"]
+        sets = list(dict.fromkeys(row["kernels"] for row in own))
+        kernels = BY_DEFAULT.kernels if BY_DEFAULT.kernels in sets else sets[0]
+        added = {row["rung"]: float(row["mean"] or "nan") for row in own if row["kernels"] == kernels}
+        whole = added.pop(WHOLE)
+        beginning = f"route {route}: the squared error from float to {kernels} is"
+        if not whole > 0:
+            continue
+        shares = sorted(((100 * each / whole, rung) for rung, each in added.items()), key=lambda one: -abs(one[0]))
+        told = [f"{share:.0f} % {rung}" for share, rung in shares[:MOST_CAUSES] if abs(share) >= LEAST_SHARE]
+        yield f"{beginning} {', '.join(told)} (ladder.csv)"
+
+
+WHOLE = "whole"
+"""The name of all rungs together in ladder.csv."""
+
+MOST_CAUSES, LEAST_SHARE = 4, 0.5
+"""Of the rungs that are named, and of their shares in percent."""
 
 
 def latency_table(models: Sequence[Typical]) -> Table:

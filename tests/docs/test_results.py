@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from qcompare.analysis.differences import BETWEEN, DIFFERENCES
+from qcompare.analysis.ladder_summary import LADDER_SUMMARY
 from qcompare.analysis.latency import LATENCY
 from qcompare.analysis.listed import TABLES
-from qcompare.analysis.statistics import SUMMARY
+from qcompare.analysis.statistics import SUMMARY, Spread
 from qcompare.analysis.techniques import TECHNIQUES
 from qcompare.analysis.tensors import TENSORS
 from qcompare.audit.rows import COLUMNS
@@ -66,6 +67,13 @@ def test_every_column_of_a_table_is_defined(table) -> None:
 @pytest.mark.parametrize("table", [SUMMARY, DIFFERENCES, BETWEEN], ids=lambda table: table.file)
 def test_every_column_of_a_table_over_the_seeds_is_defined(table) -> None:
     assert [name for name in KEY if name != "seed"] + documented(table.file) == list(table.dtypes)
+
+
+def test_every_column_of_the_summary_of_ladders_is_defined() -> None:
+    key = [name for name in KEY if name != "seed"]
+    of_spread = [item.name for item in fields(Spread)]
+    assert key + documented(LADDER_SUMMARY.file) + of_spread == list(LADDER_SUMMARY.dtypes)
+    assert set(of_spread) <= set(documented(SUMMARY.file))
 
 
 def test_the_key_is_the_codes() -> None:

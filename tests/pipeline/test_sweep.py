@@ -21,11 +21,13 @@ from rich.console import Console
 
 from qcompare.analysis.errors import ERRORS, ErrorsRow
 from qcompare.analysis.figures import Figures
+from qcompare.analysis.ladder_summary import LADDER_SUMMARY
 from qcompare.analysis.latency import Timed
 from qcompare.analysis.listed import TABLES
 from qcompare.analysis.methods import METHODS
 from qcompare.analysis.result import fallen
 from qcompare.analysis.statistics import SUMMARY
+from qcompare.analysis.tensors import TENSORS
 from qcompare.config.options import OptionError
 from qcompare.core.archive import packed
 from qcompare.core.child import Child, ChildCrashedError
@@ -63,7 +65,10 @@ def stored(what, seed, notify):
             rows += METHODS.rows(fallen(what.configuration, seed, own.comparisons, not_run, own.method))
         content = packed({table.file: csv.written(table.frame(rows))})
         replace_whole(store.path(own.tables[table.file]), content)
-    replace_whole(store.path(own.plots), packed({}))
+    no_tensors = packed({TENSORS.file: csv.written(TENSORS.frame([]))})
+    replace_whole(store.path(own.tables[TENSORS.file]), no_tensors)
+    for plots in own.plots:
+        replace_whole(store.path(plots), packed({}))
     (what.config.outputs / f"computed-{seed}").write_text(str(os.getpid()))
 
 
@@ -152,11 +157,8 @@ def test_the_number_of_workers_changes_no_byte(tmp_path, computing, monkeypatch)
         run(what)
         written.append(contents(what.folder))
     assert written[0] == written[1]
-    assert set(written[0]) == {table.file for table in TABLES} | {
-        "summary.csv",
-        "differences.csv",
-        "configurations.csv",
-    }
+    tables = {table.file for table in TABLES} | {TENSORS.file, SUMMARY.file, LADDER_SUMMARY.file}
+    assert set(written[0]) == tables | {"differences.csv", "configurations.csv"}
 
 
 def test_a_trial_that_dies_is_recorded_and_the_other_seeds_complete(tmp_path, computing):
