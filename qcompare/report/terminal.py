@@ -133,7 +133,8 @@ def summary_table(summary: Rows, *, narrow: bool = False) -> Table:
 
 def labels_table(summary: Rows, errors: Rows, *, narrow: bool = False) -> Table:
     """How right each engine is, one line an engine: accuracy, or for a regression the RMSE, over the seeds: the mean
-    with its 95 % interval or, of fewer than FEWEST_FOR_INTERVALS seeds, the figure of each.
+    with its 95 % interval or, of fewer than FEWEST_FOR_INTERVALS seeds, the figure of each; below it the largest error
+    that the finite test set leaves in an accuracy.
 
     summary, errors: the rows of summary.csv and errors.csv, of which those against the labels are shown. narrow: for 60
         columns instead of 80.
@@ -166,6 +167,10 @@ def labels_table(summary: Rows, errors: Rows, *, narrow: bool = False) -> Table:
         cells = [f"{found['n']:g}", _number(found["mean"], form), *shown]
         table.add_row("" if route == previous else route, named, *cells)
         previous = route
+    off = [metrics[metric]["test_set_error"] for _, metrics in pairs]
+    if error := max((each for each in off if not math.isnan(each)), default=0.0):
+        table.caption = f"standard error of the test set, whatever the seeds: {error:.4f}"
+        table.caption_justify = "left"
     return table
 
 
@@ -361,7 +366,7 @@ Named = tuple[str, tuple[str, ...], str, str]
 """The route of b; that of a where a is a runtime on another one; a and b."""
 
 
-STATISTICS = ("n", "mean", "ci95_low", "ci95_high", "min", "max")
+STATISTICS = ("n", "mean", "ci95_low", "ci95_high", "min", "max", "test_set_error")
 """Columns of summary.csv that are shown."""
 
 

@@ -162,6 +162,15 @@ def test_of_ten_seeds_the_interval_is_shown(width):
     assert right([*rows, row(0, a="labels", b="float", route="z")], width)[-1][:5] == ["z", "float", "0", "-", "-"]
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_error_of_the_test_set_stands_below(width):
+    """0.9 of 400 samples: 0.015; of 0.8: 0.02."""
+    rows = [row(0, a="labels", b=b, n=400, top1_agreement=right) for b, right in (("micro", 0.9), ("float", 0.8))]
+    text = shown(labels_table(summary_of(rows), errors_of(rows), narrow=width == 60), width)
+    assert " ".join(text.split()).endswith("standard error of the test set, whatever the seeds: 0.0200")
+    assert max(map(len, text.splitlines())) <= width
+
+
 def methods(seeds):
     """The float network, PTQ and QAT in the runtime that people get: PTQ is 0.01 less right in each seed."""
     sides = (("float", "float", 0.0), ("ptq", "interpreter:xnnpack", -0.01), ("qat", "interpreter:xnnpack", 0.0))
