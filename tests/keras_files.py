@@ -81,6 +81,8 @@ def main(which: str, folder: str) -> None:
         for suffix in SUFFIXES[which]:
             model.save(Path(folder) / f"{name}{suffix}")
     lambdas = keras.Sequential([keras.layers.Input((4,)), keras.layers.Lambda(lambda x: x * 2), keras.layers.Dense(2)])
+    x = np.random.default_rng(4).normal(size=(SAMPLES, 4)).astype(np.float32)
+    np.savez(Path(folder) / "lambda.npz", x=x, y=lambdas.predict(x, verbose=0))
     for suffix in (".keras", ".h5"):
         lambdas.save(Path(folder) / f"lambda{suffix}")
 

@@ -181,7 +181,7 @@ def check_model(option: str, model: KerasFile) -> Ends:
     from qcompare.models.keras_file import KerasFileError
 
     try:
-        return ends(of_file(model.path, content(model)))
+        return ends(of_file(model.path, content(model), model.trust))
     except KerasFileError as error:
         raise OptionError(f"{option}={error}") from error
 

@@ -215,6 +215,7 @@ class KerasFile:
 
     name: str = option(one_of("keras"), "")
     path: Path = option(path, "the .keras or .h5 file, or a SavedModel folder")
+    trust: bool = option(flag, "run the code of Lambda layers that is in the file")
 
     @property
     def lowering(self) -> str:
@@ -242,7 +243,9 @@ class GivenPair:
     @property
     def keras(self) -> KerasFile | None:
         """The float model where it is Keras's; None for a `.tflite`."""
-        return None if self.float_path.suffix == ".tflite" else KerasFile(name="keras", path=self.float_path)
+        return (
+            None if self.float_path.suffix == ".tflite" else KerasFile(name="keras", path=self.float_path, trust=False)
+        )
 
     @property
     def files(self) -> tuple[Path, ...]:

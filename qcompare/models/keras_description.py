@@ -17,9 +17,10 @@ NAME = "keras"
 
 
 @cache
-def of_file(path: Path, content: str) -> KerasModel:
-    """The model of a file, read once in a process. content: the digest of the file. Raises KerasFileError."""
-    return read(path)
+def of_file(path: Path, content: str, trust: bool = False) -> KerasModel:
+    """The model of a file, read once in a process. content: the digest of the file. trust: as `read` takes it.
+    Raises KerasFileError."""
+    return read(path, trust=trust)
 
 
 def described(layers: Sequence[KerasLayer], input_shape: Sequence[int]) -> dict[str, Any]:

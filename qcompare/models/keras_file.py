@@ -97,34 +97,37 @@ class KerasModel:
     output: str
 
 
-def read(path: Path) -> KerasModel:
-    """The model of a `.keras` or `.h5` file, or of a SavedModel folder. Raises KerasFileError."""
+def read(path: Path, *, trust: bool = False) -> KerasModel:
+    """The model of a `.keras` or `.h5` file, or of a SavedModel folder. Raises KerasFileError.
+
+    trust: whether layers are taken whose code is in the file; here it is not run either.
+    """
     try:
-        return _read(path)
+        return _read(path, trust)
     except KerasFileError as error:
         raise KerasFileError(f"{path}: {error}") from error
     except (OSError, KeyError, ValueError, TypeError, IndexError, zipfile.BadZipFile) as error:
         raise KerasFileError(f"{path}: a damaged Keras file: {' '.join(str(error).split())}") from error
 
 
-def _read(path: Path) -> KerasModel:
+def _read(path: Path, trust: bool) -> KerasModel:
     if path.is_dir():
-        return _of_saved_model(path)
+        return _of_saved_model(path, trust)
     if not path.is_file():
         raise KerasFileError("no such file; give a .keras or .h5 file, or a SavedModel folder")
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(b"PK"):
-        return _of_zip(path)
+        return _of_zip(path, trust)
     if start == b"\x89HDF\r\n\x1a\n":
         with h5py.File(path) as stored:
-            return _of_hdf5(stored)
+            return _of_hdf5(stored, trust)
     if start[4:8] == b"TFL3":
         raise KerasFileError("a .tflite file; audit takes it, and model=given beside its float model")
     raise KerasFileError("neither a .keras file nor an .h5 file")
 
 
-def _of_zip(path: Path) -> KerasModel:
+def _of_zip(path: Path, trust: bool) -> KerasModel:
     with zipfile.ZipFile(path) as stored:
         names = stored.namelist()
         missing = [name for name in (CONFIG, METADATA, WEIGHTS) if name not in names]
@@ -134,25 +137,25 @@ def _of_zip(path: Path) -> KerasModel:
         _check_size(size)
         version = json.loads(stored.read(METADATA))["keras_version"]
         config = json.loads(stored.read(CONFIG))
-        layers = layers_of(config)
+        layers = layers_of(config, trust=trust)
         with h5py.File(io.BytesIO(stored.read(WEIGHTS))) as weights:
             return model_of(version, layers, _by_class(weights, config["config"]["layers"]))
 
 
-def _of_hdf5(stored: h5py.File) -> KerasModel:
+def _of_hdf5(stored: h5py.File, trust: bool) -> KerasModel:
     if "model_config" not in stored.attrs:
         raise KerasFileError("weights without a model; save the whole model: model.save(path)")
     config = json.loads(stored.attrs["model_config"])
     version = _text(stored["model_weights"].attrs.get("keras_version", stored.attrs.get("keras_version", "")))
-    return model_of(version, layers_of(config), _by_name(stored["model_weights"]))
+    return model_of(version, layers_of(config, trust=trust), _by_name(stored["model_weights"]))
 
 
-def _of_saved_model(path: Path) -> KerasModel:
+def _of_saved_model(path: Path, trust: bool) -> KerasModel:
     if not (path / SAVED_METADATA).is_file():
         what = "saved without its layers" if (path / "saved_model.pb").is_file() else "no SavedModel"
         raise KerasFileError(f"a folder, {what}; save the model as a .keras file: model.save('model.keras')")
-    version, config, weights = SAVED_MODEL(path, _check_size)
-    return model_of(version, layers_of(config), weights)
+    version, config, weights = SAVED_MODEL(path, _check_size, trust)
+    return model_of(version, layers_of(config, trust=trust), weights)
 
 
 def _check_size(size: int) -> None:
@@ -160,8 +163,9 @@ def _check_size(size: int) -> None:
         raise KerasFileError(f"holds {size / 1e9:.1f} GB; at most {MOST_BYTES / 1e9:.1f} GB are read")
 
 
-def layers_of(config: Mapping[str, Any]) -> list[KerasLayer]:
-    """The layers of a model's configuration, without weights; what would run code of its own is refused by name.
+def layers_of(config: Mapping[str, Any], *, trust: bool = False) -> list[KerasLayer]:
+    """The layers of a model's configuration, without weights; what would run code of its own is refused by name, but
+    for a Lambda that is trusted.
 
     Raises KerasFileError.
     """
@@ -170,17 +174,18 @@ def layers_of(config: Mapping[str, Any]) -> list[KerasLayer]:
         raise KerasFileError(f"the model is a {kind}; a Sequential or functional model is read")
     stored = config["config"]["layers"]
     for layer in stored:
-        _check_layer(layer)
+        _check_layer(layer, trust)
     if kind == "Sequential":
         return _sequential(config["config"], stored)
     return _functional(config["config"], stored)
 
 
-def _check_layer(layer: Mapping[str, Any]) -> None:
+def _check_layer(layer: Mapping[str, Any], trust: bool) -> None:
     kind, options = layer["class_name"], layer["config"]
     name = options.get("name", kind)
     if kind == "Lambda":
-        raise KerasFileError(f"layer '{name}' is a Lambda, whose code would run; write it with layers of Keras")
+        _check_lambda(name, options.get("function", ""), trust)
+        return
     if layer.get("registered_name") not in (None, kind) or kind not in LAYERS:
         raise KerasFileError(f"layer '{name}' is a {kind}, which is not taken; there are {', '.join(LAYERS)}")
     for option in ("activation", "recurrent_activation"):
@@ -191,9 +196,21 @@ def _check_layer(layer: Mapping[str, Any]) -> None:
         raise KerasFileError(f"layer '{name}': data_format={options['data_format']}; channels_last is taken")
     for wrapped in ("layer", "backward_layer"):
         if isinstance(options.get(wrapped), Mapping):
-            _check_layer(options[wrapped])
+            _check_layer(options[wrapped], trust)
             if options[wrapped]["class_name"] not in RECURRENT:
                 raise KerasFileError(f"layer '{name}': a {options[wrapped]['class_name']} within is not taken")
+
+
+def _check_lambda(name: str, function: Any, trust: bool) -> None:
+    if not trust:
+        raise KerasFileError(
+            f"layer '{name}' is a Lambda, whose code would run; model.trust=true lets it (model=keras), or write it "
+            "with layers of Keras"
+        )
+    # A lambda is its code; a function that has a name is not in the file.
+    if not (isinstance(function, list) or (isinstance(function, Mapping) and function["class_name"] == "__lambda__")):
+        called = function["config"] if isinstance(function, Mapping) else function
+        raise KerasFileError(f"layer '{name}' is a Lambda of the function '{called}', which is not in the file")
 
 
 def _sequential(config: Mapping[str, Any], stored: Sequence[Mapping[str, Any]]) -> list[KerasLayer]:

@@ -67,11 +67,15 @@ def twin(
         if layer.kind in IGNORED:
             (tensors[layer.name],) = given
             continue
-        built[layer.name] = _layer(layer.kind, layer.config, layer.name, unroll)
+        # What code of a file's own raises is anything.
+        wrong = (Exception,) if layer.kind == "Lambda" else (ValueError, TypeError)
         try:
+            built[layer.name] = _layer(layer.kind, layer.config, layer.name, unroll)
             tensors[layer.name] = built[layer.name](given[0] if len(given) == 1 else given)
-        except (ValueError, TypeError) as error:
-            raise KerasFileError(f"layer '{layer.name}': {' '.join(str(error).split())}") from error
+        except wrong as error:
+            # Behind it Keras lists the call's arguments.
+            text, _, _ = str(error).partition("Call arguments")
+            raise KerasFileError(f"layer '{layer.name}': {' '.join(text.split())}") from error
     for layer in layers:
         if layer.weights:
             _assign(built[layer.name], layer)
@@ -103,6 +107,11 @@ def _layer(kind: str, config: Mapping[str, Any], name: str, unroll: bool) -> Any
         return tf_keras.layers.Bidirectional(
             forward, backward_layer=backward, merge_mode=config["merge_mode"], name=valid(name)
         )
+    if kind == "Lambda":
+        # Imported here: it brings Keras 3 into the process.
+        from qcompare.models.keras_lambda import function_of
+
+        return tf_keras.layers.Lambda(function_of(config), arguments=config.get("arguments"), name=valid(name))
     options = {option: _plain(config[option]) for option in OPTIONS.get(kind, ()) if option in config}
     if kind == "LeakyReLU" and "negative_slope" in config:
         options["alpha"] = config["negative_slope"]

@@ -16,11 +16,11 @@ from qcompare.models.keras_twin import twin
 
 
 def layers_and_weights(
-    path: Path, check_size: Callable[[int], None]
+    path: Path, check_size: Callable[[int], None], trust: bool
 ) -> tuple[str, Mapping[str, Any], Callable[[KerasLayer], list[np.ndarray]]]:
     """The version of Keras, the model's configuration, and what gives a layer's weights. Raises KerasFileError.
 
-    check_size: told the bytes of all variables before any is read.
+    check_size: told the bytes of all variables before any is read. trust: whether Lambda layers are taken, and run.
     """
     from tf_keras.protobuf import saved_metadata_pb2
 
@@ -31,7 +31,7 @@ def layers_and_weights(
     checkpoint = str(path / "variables" / "variables")
     shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
     check_size(sum(4 * math.prod(shape) for shape in shapes.values()))
-    layers = layers_of(root)
+    layers = layers_of(root, trust=trust)
     sizes = {size for shape in shapes.values() for size in shape}
     for layer in layers:
         for option in ("units", "filters"):

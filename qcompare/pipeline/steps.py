@@ -73,7 +73,7 @@ def ends_of(model: Model) -> Ends | None:
         return integer_ends(model.path)
     if not isinstance(model, KerasFile):
         return None
-    return keras_description.ends(keras_description.of_file(model.path, content(model)))
+    return keras_description.ends(keras_description.of_file(model.path, content(model), model.trust))
 
 
 def float_network(config: Config, dataset: Stage[Dataset], seed: int) -> Stage[Network]:
@@ -81,8 +81,8 @@ def float_network(config: Config, dataset: Stage[Dataset], seed: int) -> Stage[N
     if isinstance(config.model, UserModel):
         model = config.model
         # Of a float model that is a `.tflite` no route asks for a network.
-        file = model if isinstance(model, KerasFile) else KerasFile(name="keras", path=model.float_path)
-        inputs = {"path": str(file.path), "content": content(file), "data": dataset}
+        file = model if isinstance(model, KerasFile) else KerasFile(name="keras", path=model.float_path, trust=False)
+        inputs = {"path": str(file.path), "content": content(file), "trust": file.trust, "data": dataset}
         read: Stage[Network] = Stage(
             name="reading of the model",
             compute=Function("qcompare.training.keras_network", "read"),

@@ -88,7 +88,7 @@ def untrained(config: Config) -> str:
     if not isinstance(config.model, KerasFile):
         return ""
     try:
-        ours(of_file(config.model.path, content(config.model)).layers)
+        ours(of_file(config.model.path, content(config.model), config.model.trust).layers)
     except NotOursError as error:
         return str(error)
     return ""

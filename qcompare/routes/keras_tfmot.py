@@ -57,7 +57,7 @@ def untaken(config: Config) -> str:
     if not isinstance(config.quant, Int8Quant) or config.quant.simulate != "fake_quant":
         return "tensorflow-model-optimization trains int8 alone, by fake quantization"
     try:
-        prepared(of_file(config.model.path, content(config.model)).layers)
+        prepared(of_file(config.model.path, content(config.model), config.model.trust).layers)
     except NotTakenError as error:
         return str(error)
     return ""

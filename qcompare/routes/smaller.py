@@ -18,7 +18,11 @@ def told(config: Config) -> tuple[Finding, ...]:
     prunes, clusters = config.prune.sparsity > 0, config.cluster.clusters > 0
     if not prunes and not clusters:
         return ()
-    layers = of_file(config.model.path, content(config.model)).layers if isinstance(config.model, KerasFile) else ()
+    layers = (
+        of_file(config.model.path, content(config.model), config.model.trust).layers
+        if isinstance(config.model, KerasFile)
+        else ()
+    )
     found = []
     if whole := [f"'{name}'" for name in left_whole(layers)]:
         text = f"tensorflow-model-optimization leaves depthwise kernels whole: of {', '.join(whole)}"

@@ -25,11 +25,13 @@ BATCH = 256
 """Samples that are evaluated at a time."""
 
 
-def read(path: str, content: str, data: Dataset) -> Network:
-    """The network of a Keras file. content: its digest. Raises KerasFileError, and ValueError where its output is not
-    as wide as the data's."""
+def read(path: str, content: str, trust: bool, data: Dataset) -> Network:
+    """The network of a Keras file. content: its digest. trust: whether its code may run.
+
+    Raises KerasFileError, and ValueError where its output is not as wide as the data's.
+    """
     runtime.prepare()
-    found = keras_description.of_file(Path(path), content)
+    found = keras_description.of_file(Path(path), content, trust)
     model = keras_description.described(found.layers, found.input_shape)
     (*_, outputs) = twin(found.layers, found.input_shape).output_shape
     if outputs != data.outputs:

@@ -115,6 +115,21 @@ def test_convolutions_are_trained_by_tensorflow_model_optimization(pictures):
     ]
 
 
+def test_a_lambda_is_refused_and_names_the_option_that_runs_it(folder):
+    code = {"class_name": "__lambda__", "config": {"code": "", "defaults": None, "closure": None}}
+    layers = [
+        layer("InputLayer", name="x", batch_shape=[None, STEPS, FEATURES]),
+        layer("Lambda", name="twice", function=code),
+    ]
+    saved(folder / "lambda.keras", {"class_name": "Sequential", "config": {"layers": layers}}, {"layers/x/vars/0": [1]})
+    done = commands.run("model=keras", "model.path=lambda.keras", "data=file", "data.file=mine.npz", folder=folder)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "qcompare: model.path=lambda.keras: layer 'twice' is a Lambda, whose code would run; model.trust=true lets it "
+        "(model=keras), or write it with layers of Keras\n"
+    )
+
+
 def test_data_that_do_not_fit_are_refused_in_one_line(folder):
     x, y = np.zeros((4, 5, 3)), [0, 1, 0, 1]
     np.savez(folder / "wrong.npz", x_train=x, y_train=y, x_test=x, y_test=y)

@@ -213,8 +213,24 @@ def test_a_layer_that_is_not_ours_is_named(saved, name, said):
 @pytest.mark.parametrize("which", list(keras_files.SUFFIXES))
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_a_lambda_is_refused_before_anything_is_loaded(saved, which, suffix):
-    with pytest.raises(KerasFileError, match=r"layer 'lambda' is a Lambda, whose code would run"):
+    with pytest.raises(KerasFileError, match=r"layer 'lambda' is a Lambda, whose code would run; model\.trust=true"):
         read(saved(which) / f"lambda{suffix}")
+
+
+@pytest.mark.parametrize("which", list(keras_files.SUFFIXES))
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_lambda_that_is_trusted_computes_the_same_and_is_quantized(saved, which, suffix):
+    x, y = stored(saved(which), "lambda")
+    float_network = network(read(saved(which) / f"lambda{suffix}", trust=True), y.shape[1])
+    in_rows = x.reshape(len(x), float_network.steps, float_network.features)
+    found = float_network.evaluate(float_network, in_rows)
+    assert np.abs(found - y).max() <= 1e-6 * np.abs(y).max()
+    built = export.converted(float_network, in_rows, INT8)
+    assert built.findings == ()
+    artifact = Artifact(route="ptq", built=built)
+    theirs = MeasuredEngine(id=RUNTIMES[0]).run(artifact, in_rows, (OUTPUT,)).values[OUTPUT]
+    by_hand = ManualEngine(id=manual("reference")).run(artifact, in_rows, (OUTPUT,)).values[OUTPUT]
+    np.testing.assert_array_equal(by_hand, theirs)
 
 
 def test_an_input_of_pictures_is_what_the_file_has(saved):

@@ -180,6 +180,32 @@ def test_what_cannot_be_taken_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("trusted", "said"),
+    [
+        (
+            layer("Lambda", name="twice", function={"class_name": "function", "config": "mine", "module": "builtins"}),
+            "layer 'twice' is a Lambda of the function 'mine', which is not in the file",
+        ),
+        (dense("one", 4) | {"registered_name": "mine>Dense"}, "layer 'one' is a Dense, which is not taken"),
+        (dense("one", 4, activation={"class_name": "function", "config": "mine"}), "activation of its own"),
+    ],
+)
+def test_what_is_not_in_the_file_is_refused_of_one_that_is_trusted(
+    trusted: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(KerasFileError, match=said) as caught:
+        read(saved(tmp_path / "model.keras", sequential(trusted), {}), trust=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_code_of_a_trusted_file_does_not_run_where_it_is_read(tmp_path: Path) -> None:
+    code = {"class_name": "__lambda__", "config": {"code": "no code at all", "defaults": None, "closure": None}}
+    config = sequential(layer("Lambda", name="twice", function=code), dense("one", 4))
+    found = read(saved(tmp_path / "model.keras", config, WEIGHTS), trust=True)
+    assert [each.kind for each in found.layers] == ["InputLayer", "Lambda", "Dense"]
+
+
 def test_what_is_no_keras_file_is_told(tmp_path: Path) -> None:
     whole = saved(tmp_path / "model.keras", sequential(dense("one", 4)), WEIGHTS).read_bytes()
     files = {
