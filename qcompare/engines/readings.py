@@ -49,11 +49,17 @@ class Reading:
 def readings(model: Model, places: Mapping[tuple[int, int], Tap]) -> tuple[Reading, ...]:
     """What of a model's main graph is read: its input, and the result of every operator that computes numbers.
 
-    places: the taps of tensors that have a role in the network; others go by their names.
+    places: the taps of tensors that have a role in the network; others go by their names, and so do copies of such a
+    tensor on another grid.
     """
     graph = model.main
     roles = {index: tap for (number, index), tap in places.items() if number == 0}
-    return tuple(_readings(graph, roles))
+    first = {roles[index]: index for index in graph.inputs if index in roles}
+    for operator in graph.operators:
+        for index in operator.outputs:
+            if index in roles:
+                first.setdefault(roles[index], index)
+    return tuple(_readings(graph, {index: tap for index, tap in roles.items() if first.get(tap, index) == index}))
 
 
 def _readings(graph: Graph, roles: Mapping[int, Tap]) -> Iterator[Reading]:
