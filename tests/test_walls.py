@@ -19,7 +19,7 @@ FLOORS = (
     {"training"},
     {"export"},
     {"routes", "engines", "analysis"},
-    {"audit", "pipeline"},
+    {"audit", "explain", "pipeline"},
     {"cli"},
     {"__main__"},
 )
@@ -29,7 +29,7 @@ A module imports from lower floors and from its own room.
 """
 
 TENSORFLOW = ("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization")
-WITHOUT_TENSORFLOW = ("manual", "analysis", "report", "core", "config", "audit", "cli")
+WITHOUT_TENSORFLOW = ("manual", "analysis", "report", "core", "config", "audit", "explain", "cli")
 
 
 def module_name(path):
@@ -170,6 +170,7 @@ def test_plots_and_tables_compute_no_statistics(module):
         ["data=mnist", "data.path=nowhere.npz"],
         ["report", "nowhere"],
         ["audit", "nowhere.tflite"],
+        ["explain", "nowhere.tflite", "nowhere.tflite"],
     ],
     ids=" ".join,
 )

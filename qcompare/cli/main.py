@@ -14,6 +14,7 @@ qcompare: how far int8 TFLite inference of a network is from its quantization-aw
   python -m qcompare -m model=lstm,lmu seed=0..4         the same for each combination (Hydra multirun)
   python -m qcompare report DIR                          tables and plots of a finished run, drawn anew
   python -m qcompare audit MODEL.tflite                  any model: manual arithmetic against the runtimes
+  python -m qcompare explain FLOAT INT8.tflite           why the integer model's output differs, layer by layer
   python -m qcompare probe                               which rounding rule each operator of the runtimes follows
 
   -v, --verbose   show the libraries' logs
@@ -24,7 +25,7 @@ qcompare: how far int8 TFLite inference of a network is from its quantization-aw
 Options, as option=value:
 """
 
-COMMANDS = ("audit", "probe", "report")
+COMMANDS = ("audit", "explain", "probe", "report")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,6 +57,10 @@ def command(name: str, arguments: list[str]) -> int:
         from qcompare.cli import audit
 
         return audit.main(arguments)
+    if name == "explain":
+        from qcompare.cli import explain
+
+        return explain.main(arguments)
     if name == "report":
         from qcompare.cli import report
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,18 +59,41 @@ def read_inputs(path: Path, graph: Graph, samples: int | None = None) -> dict[in
 
     Raises InputsError.
     """
-    try:
-        arrays = _arrays(path)
-    except FileNotFoundError as error:
-        raise InputsError(f"{path}: no such file") from error
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise InputsError(f"{path}: no readable .npz or .npy file of numbers") from error
-    found = _assigned(path, graph, arrays)
+    found = _assigned(path, graph, _opened(path))
     fitted = {index: _fitted(path, graph.tensors[index], array) for index, array in found.items()}
     counts = {len(array) for array in fitted.values()}
     if len(counts) != 1 or 0 in counts:
         raise InputsError(f"{path}: the same number of samples is needed for every input, not {sorted(counts)}")
     return {index: array[:samples] for index, array in fitted.items()}
+
+
+def read_reals(path: Path, graph: Graph, samples: int | None = None) -> np.ndarray:
+    """The input of a model of one as real numbers, float32 [samples, *shape], from a file as `read_inputs` has it.
+
+    Integers of the input's own dtype are those of its grid; any other number is taken as it is, unrounded. Raises
+    InputsError.
+    """
+    arrays = _opened(path)
+    ((index, array),) = _assigned(path, graph, arrays).items()
+    tensor = graph.tensors[index]
+    if tensor.integers is not None and array.dtype == tensor.dtype:
+        array = tensor.integers.dequantize(array)
+    reals = replace(tensor, dtype=np.dtype(np.float32), grid=None)
+    fitted = _fitted(path, reals, array)[:samples]
+    if not len(fitted):
+        raise InputsError(f"{path}: no samples")
+    if not np.isfinite(fitted).all():
+        raise InputsError(f"{path}: input '{tensor.name}' holds NaN or Inf, which no integer stands for")
+    return fitted
+
+
+def _opened(path: Path) -> dict[str, np.ndarray]:
+    try:
+        return _arrays(path)
+    except FileNotFoundError as error:
+        raise InputsError(f"{path}: no such file") from error
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise InputsError(f"{path}: no readable .npz or .npy file of numbers") from error
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

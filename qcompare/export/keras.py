@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
 
+from qcompare.core.function import Function
 from qcompare.core.method import IN_FLOAT, Method
 from qcompare.core.network import Network
 from qcompare.export.post_training import built
+from qcompare.models import keras_description
 from qcompare.tflite.artifact import Built
 from qcompare.tflite.converter import quantized_after_training, traced
-from qcompare.training.keras_network import as_input, twin_of
+from qcompare.training.keras_network import as_input, twin_of, with_end_of
 
 
 def converted(network: Network, calibration: np.ndarray, method: Method) -> Built:
@@ -34,3 +39,20 @@ def _converted(network: Network, calibration: np.ndarray | None, method: Method,
     module.held = model.weights
     function = traced(lambda x: model(x, training=False), tuple(network.model["input_shape"]))
     return built(quantized_after_training(function, calibration, method, module), method)
+
+
+def of_file(path: str, content: str, given: Built) -> Built:
+    """A Keras file as a float model, with the end of an integer model and its lowering. content: the file's digest.
+
+    Raises KerasFileError.
+    """
+    found = keras_description.of_file(Path(path), content)
+    network = Network(
+        model=keras_description.described(found),
+        steps=1,
+        features=math.prod(found.input_shape),
+        outputs=math.prod(given.model.main.tensors[given.model.main.outputs[0]].shape),
+        weights=keras_description.weights(found),
+        evaluate=Function("qcompare.training.keras_network", "evaluate"),
+    )
+    return in_float(with_end_of(network, given), given)

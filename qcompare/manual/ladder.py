@@ -57,12 +57,17 @@ class Found:
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Climbed:
-    """Some rungs applied to a model. kernels: one of KERNEL_SETS, what the rungs of integers lead to."""
+    """Some rungs applied to a model. kernels: one of KERNEL_SETS, what the rungs of integers lead to.
+
+    spared: what a rung leaves as it was, by its index in the main graph: constants of WEIGHTS and BIAS, activations of
+    CLIPPING and ROUNDING; operators of ACCUMULATION, which are then in reals, rounded once, whatever stands above.
+    """
 
     model: Model
     reals: Reals
     kernels: str
     rungs: frozenset[Rung]
+    spared: frozenset[tuple[Rung, int]] = frozenset()
 
     def __post_init__(self) -> None:
         if self.in_integers and not self.rungs.issuperset(IN_REALS):
@@ -120,10 +125,18 @@ class Climbed:
         """The model whose operators are run: itself, or the one in reals."""
         if self.in_integers:
             return self.model
-        left = [rung for rung in (Rung.WEIGHTS, Rung.BIAS) if rung not in self.rungs]
         added = {(number, index) for number, graph in enumerate(self.model.graphs) for index in biases(graph)}
-        kinds = ((place, Rung.BIAS if place in added else Rung.WEIGHTS) for place in self.reals)
-        return in_reals(self.model, {place: self.reals[place] for place, rung in kinds if rung in left})
+        kinds = {place: Rung.BIAS if place in added else Rung.WEIGHTS for place in self.reals}
+        left = {
+            place: reals
+            for place, reals in self.reals.items()
+            if kinds[place] not in self.rungs or (place[0] == 0 and (kinds[place], place[1]) in self.spared)
+        }
+        return in_reals(self.model, left)
+
+    def _applied(self, rung: Rung, index: int) -> bool:
+        """Whether a rung changes an activation of the main graph."""
+        return rung in self.rungs and (rung, index) not in self.spared
 
     def _held(self, tensor: Tensor, x: np.ndarray) -> np.ndarray:
         """The samples as the model's input holds them; in float32, as they are quantized (93)."""
@@ -131,19 +144,20 @@ class Climbed:
             return x if self.in_integers else x.astype(np.float64)
         if self.in_integers:
             return tensor.integers.quantize(x)
-        if self.rungs.issuperset((Rung.CLIPPING, Rung.ROUNDING)):
+        if self._applied(Rung.CLIPPING, tensor.index) and self._applied(Rung.ROUNDING, tensor.index):
             return tensor.integers.dequantize(tensor.integers.quantize(x))
         return self._store(x.astype(np.float64), tensor)
 
     def _store(self, reals: np.ndarray, tensor: Tensor) -> np.ndarray:
         """What an activation holds of reals, in real numbers."""
         grid = tensor.grid
-        if grid is None or not self.rungs & {Rung.CLIPPING, Rung.ROUNDING}:
+        rounds, clips = (self._applied(rung, tensor.index) for rung in (Rung.ROUNDING, Rung.CLIPPING))
+        if grid is None or not (rounds or clips):
             return reals
         scale = np.float64(grid.lsb)
-        if Rung.ROUNDING in self.rungs:
+        if rounds:
             reals = round_half_away(reals / scale) * scale
-        if Rung.CLIPPING in self.rungs:
+        if clips:
             reals = np.clip(reals, (grid.smallest - grid.zero) * scale, (grid.largest - grid.zero) * scale)
         return reals
 
@@ -162,6 +176,8 @@ class Climbed:
         """Every operator on the model's integers, by what the rungs leave of its rule."""
 
         def compute(call: Call) -> tuple[np.ndarray, ...]:
+            if (Rung.ACCUMULATION, call.operator.index) in self.spared:
+                return compute_real(call)
             rule = rule_of(call, self.kernels)
             name = call.operator.name
             if name == layout.OPERATOR and rule in lstm.KERNELS:

@@ -27,7 +27,7 @@ def integer_ends(path: Path) -> Ends:
     tensors = model.main.tensors
     if not any(tensor.integers is not None and tensor.data is None for tensor in tensors):
         raise ModelFileError(
-            f"{path}: computes in floats alone; give the integer model here, model.float_path the float"
+            f"{path}: computes in floats alone; give the integer model here, and the float one as the float model"
         )
     return _ends(path, model)
 
