@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from qcompare.core.explanation import Suggestion, Suspect, Trial
+from qcompare.core.explanation import REPAIRS, Suggestion, Suspect, Trial, decibels
 
-NOTICED_DB = 3.0
-"""What undoing a cause at a layer has to gain at the output: half of the difference's energy."""
+REPAIRED_DB = 2.0
+"""What undoing a cause at a layer gains at the output, and a repair of it nearly as much, where the layer stands out:
+healthy layers have nothing to repair."""
+
+NOTICED_DB, SURE_DB = 3.0, 6.0
+"""Without a repair, what undoing the cause has to gain: half of the difference's energy where the layer is COARSE_DB as
+well, three quarters of it anywhere."""
 
 COARSE_DB = 33.0
-"""And how little the layer's signal then is above what the cause does there. Layers of healthy models have more."""
+"""How little a layer's signal is above what the cause does there. Layers of healthy models have more."""
+
+FINE_DB = 40.0
+"""An output that is as far above its difference is as good as 8 bits make it: nothing stands out."""
 
 WORTH_DB = 1.0
 """What a suggestion has to gain at the output."""
@@ -19,22 +27,41 @@ OFFERED = 3
 """Suggestions."""
 
 
-def culprit(suspects: Iterable[Suspect]) -> Suspect | None:
+def culprit(suspects: Iterable[Suspect], suggestions: Sequence[Suggestion]) -> Suspect | None:
     """The suspect that stands out: of those that do, the one whose undoing gains most."""
-    found = [each for each in suspects if each.trial is not None and _stands_out(each, each.trial)]
-    return min(found, key=lambda each: each.trial.after / each.trial.before if each.trial else 1.0, default=None)
+    standing = [each for each in suspects if _stands_out(each, [one for one in suggestions if _is_of(one, each)])]
+    return max(standing, key=_gain, default=None)
 
 
-def _stands_out(suspect: Suspect, trial: Trial) -> bool:
-    gain, local = trial.gain_db, suspect.sqnr_db
-    coarse = local is None or local < COARSE_DB
-    return gain is not None and gain >= NOTICED_DB and coarse
+def _is_of(suggestion: Suggestion, suspect: Suspect) -> bool:
+    return (suggestion.layer, suggestion.cause) == (suspect.layer, suspect.cause)
+
+
+def _stands_out(suspect: Suspect, own: Sequence[Suggestion]) -> bool:
+    trial, there = suspect.trial, suspect.sqnr_db
+    if trial is None or not trial.before:
+        return False
+    output = decibels(trial.signal, trial.before)
+    if output is not None and output >= FINE_DB:
+        return False
+    repaired = max((gain(each.trial) for each in own if each.kind in REPAIRS), default=0.0)
+    needed = NOTICED_DB if there is None or there < COARSE_DB else SURE_DB
+    return _gain(suspect) >= needed or min(repaired, _gain(suspect)) >= REPAIRED_DB
+
+
+def _gain(suspect: Suspect) -> float:
+    return 0.0 if suspect.trial is None else gain(suspect.trial)
+
+
+def gain(trial: Trial) -> float:
+    """In decibels; none where there was no difference."""
+    return trial.gain_db or 0.0
 
 
 def offered(suggestions: Sequence[Suggestion], found: Suspect | None) -> tuple[Suggestion, ...]:
-    """The best suggestions that gain enough; none where no layer stands out."""
+    """The best suggestions that gain enough, those for the layer that stands out first; none where none does."""
     if found is None:
         return ()
-    worth = [each for each in suggestions if (each.trial.gain_db or 0.0) >= WORTH_DB]
-    own = [each for each in worth if each.layer == found.layer]
-    return tuple([*own, *(each for each in worth if each.layer != found.layer)][:OFFERED])
+    worth = sorted((each for each in suggestions if gain(each.trial) >= WORTH_DB), key=lambda each: -gain(each.trial))
+    own = [each for each in worth if _is_of(each, found)]
+    return tuple([*own, *(each for each in worth if each not in own)][:OFFERED])

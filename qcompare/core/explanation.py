@@ -86,13 +86,15 @@ class Suspect:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Suggestion:
-    """What to try, and what it did here. kind: one of SUGGESTIONS. text: what exactly, one line.
+    """What to try, and what it did here. kind: one of SUGGESTIONS. cause: what it is against. text: what exactly, in a
+    line.
 
     values: its figures by name, for machines.
     """
 
     kind: str
     layer: Layer | None
+    cause: str
     text: str
     values: Mapping[str, float | int | str | list[int]]
     trial: Trial
@@ -107,6 +109,9 @@ WIDER, NARROWER, PER_CHANNEL, OUTLIER, WIDE_WEIGHTS, WIDE_ACTIVATIONS, KERNELS =
     "activations_of_16_bits",
     "kernels",
 )
+REPAIRS = (WIDER, NARROWER, PER_CHANNEL, OUTLIER)
+"""Of what is not as it could be; the others help any layer."""
+
 SUGGESTIONS = (WIDER, NARROWER, PER_CHANNEL, OUTLIER, WIDE_WEIGHTS, WIDE_ACTIVATIONS, KERNELS)
 
 

@@ -49,7 +49,8 @@ def explained(
     trials = Trials(own, first, of_first, kernels)
     most = max(LEAST_TRIED, TRIAL_VALUES // max(1, size_of(model) * len(first)))
     ranked = tried(noisy, chosen(noisy, most), trials)
-    best = culprit(ranked.values())
+    helping = suggestions(own, ranked, trials, first, kernels)
+    best = culprit(ranked.values(), helping)
     return Explanation(
         float_path=float_path,
         path=path,
@@ -61,7 +62,7 @@ def explained(
         climbs=found,
         suspects=tuple(ranked.values()),
         culprit=best,
-        suggestions=offered(suggestions(own, ranked, trials, first, kernels), best),
+        suggestions=offered(helping, best),
         findings=(*pair.findings, *findings),
     )
 

@@ -122,7 +122,12 @@ def _on_other_grid(kind: str, model: Model, unit: Unit, trials: Trials, grid: Gr
     low, high = _ends(grid)
     values: dict[str, float | int | str | list[int]] = {"low": low, "high": high, "scale": float(grid.lsb)}
     return Suggestion(
-        kind=kind, layer=unit.layer, text=text, values=values, trial=trials.changed(with_tensors(model, changed))
+        kind=kind,
+        layer=unit.layer,
+        cause=unit.cause,
+        text=text,
+        values=values,
+        trial=trials.changed(with_tensors(model, changed)),
     )
 
 
@@ -160,14 +165,20 @@ def _of_weights(path: Path, unit: Unit, suspect: Suspect, trials: Trials) -> Ite
         changed = {t.index: per_channel(t, path.reals[0, t.index], axis) for t in coarse}
         trial = trials.changed(with_tensors(path.model, changed))
         text = "give its weights a scale per channel, not one for all"
-        found.append(Suggestion(kind=PER_CHANNEL, layer=unit.layer, text=text, values={"axis": axis}, trial=trial))
+        found.append(
+            Suggestion(
+                kind=PER_CHANNEL, layer=unit.layer, cause=unit.cause, text=text, values={"axis": axis}, trial=trial
+            )
+        )
     found += [each for tensor in weights for each in _outlier(path, unit, tensor, trials)]
     yield from found
     assert suspect.trial is not None
     text = "retrain it with fake-quantized weights, or leave its weights in float: what their rounding costs"
     best = max((each.trial.gain_db or 0.0 for each in found), default=0.0)
     if best < ENOUGH * (suspect.trial.gain_db or 0.0):
-        yield Suggestion(kind=WIDE_WEIGHTS, layer=unit.layer, text=text, values={}, trial=suspect.trial)
+        yield Suggestion(
+            kind=WIDE_WEIGHTS, layer=unit.layer, cause=unit.cause, text=text, values={}, trial=suspect.trial
+        )
 
 
 def _grid(tensor: Tensor) -> Grid:
@@ -214,6 +225,7 @@ def _outlier(path: Path, unit: Unit, tensor: Tensor, trials: Trials) -> Iterator
     yield Suggestion(
         kind=OUTLIER,
         layer=unit.layer,
+        cause=unit.cause,
         text=text,
         values={"weight": value, "place": place, "next": float(limit), "tensor": tensor.name},
         trial=trials.changed(with_tensors(path.model, {tensor.index: changed})),
@@ -229,4 +241,4 @@ def _other_kernels(trials: Trials, kernels: str) -> Iterator[Suggestion]:
         except NotCoveredError:
             continue
         text = f"run it with the {other} kernels, which round otherwise than {kernels}"
-        yield Suggestion(kind=KERNELS, layer=None, text=text, values={"kernels": other}, trial=trial)
+        yield Suggestion(kind=KERNELS, layer=None, cause=INTEGERS, text=text, values={"kernels": other}, trial=trial)

@@ -120,7 +120,8 @@ def layer_of(graph: Graph, operators: Sequence[Operator]) -> Layer:
 
 def suspects(graph: Graph, all_units: Sequence[Unit], found: Sequence[Climb]) -> dict[Unit, Suspect]:
     """Each with what its cause changes there, the layer fed the float model's values. found: as of `climb.climbs`."""
-    local = [climb for climb in found if climb.fed is Fed.REFERENCE]
+    # The model's input is fed by nothing.
+    local = [climb for climb in found if climb.fed is (Fed.OWN if climb.index is None else Fed.REFERENCE)]
     result = {}
     for unit in all_units:
         own = [climb for climb in local if _is_at(unit, climb, graph)]
