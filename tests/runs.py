@@ -102,15 +102,23 @@ class Runs:
 
     def everyday_models(self, keras: str) -> Path:
         """The folder of the converted models of `tests.everyday_models`, NAME-SCHEME.tflite. keras: which Keras's."""
+        return self._made(f"everyday models by {keras}", "tests.everyday_models", keras)
+
+    def digit_models(self) -> Path:
+        """The folder of the models of `tests.digit_models`, NAME-SCHEME.tflite, and x.npy."""
+        return self._made("digit models", "tests.digit_models")
+
+    def _made(self, name: str, module: str, *arguments: str) -> Path:
+        """The folder that a module fills."""
 
         def make(folder: Path) -> Run:
-            command = [sys.executable, "-m", "tests.everyday_models", keras, str(folder)]
+            command = [sys.executable, "-m", module, *arguments, str(folder)]
             done = subprocess.run(
                 command, cwd=commands.ROOT, env=commands.environment(), capture_output=True, text=True, check=False
             )
             return Run(folder, done.returncode, done.stdout, done.stderr)
 
-        run = self.once(f"everyday models by {keras}", make)
+        run = self.once(name, make)
         assert run.status == 0, run.err
         return run.folder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from qcompare.cli.arguments import Parser, positive
 from qcompare.core.child import Child
 from qcompare.core.explanation import Explanation
 from qcompare.core.files import write_whole
+from qcompare.core.finding import remark
 from qcompare.data.inputs import InputsError, read_reals
 from qcompare.engines.runtimes import RUNTIMES
 from qcompare.explain.explain import explained
@@ -21,6 +23,9 @@ from qcompare.manual.call import NotCoveredError
 from qcompare.report.explain import as_json, overlay, show
 
 SEED = 0
+
+RANDOM = f"random inputs over the range of INT8's input, seed {SEED}"
+NOT_DATA = "random: with --inputs the figures are those of your data, which ranges were made for"
 
 
 def main(argv: list[str]) -> int:
@@ -80,10 +85,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _found(arguments: argparse.Namespace, child: Child) -> Explanation:
     """Raises PairError, InputsError, NotCoveredError."""
+    overlaid: Path | None = arguments.overlay
+    if overlaid is not None and (overlaid.is_dir() or any(p.exists() and not p.is_dir() for p in overlaid.parents)):
+        raise PairError(f"--overlay {overlaid}: cannot be written; give a file in a folder, or where one can be made")
     pair = load(arguments.float, arguments.integer, child)
     if arguments.inputs is None:
-        x = drawn(pair.model, arguments.samples or usual_samples(pair.model.main), SEED)
-        source = f"random inputs over the range of {arguments.integer.name}'s input, seed {SEED}"
+        x, source = drawn(pair.model, arguments.samples or usual_samples(pair.model.main), SEED), RANDOM
+        pair = replace(pair, findings=(remark("inputs", NOT_DATA), *pair.findings))
     else:
         x, source = read_reals(arguments.inputs, pair.model.main, arguments.samples), str(arguments.inputs)
     return explained(pair, str(arguments.float), str(arguments.integer), x, source, arguments.kernels, child)

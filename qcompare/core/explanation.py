@@ -43,7 +43,8 @@ class Layer:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """The output with and without a change, in the manual engine in real numbers.
+    """The output without and with a change, in the manual engine: of what real numbers tell, computed in them, what
+    integers add to the difference left as it is.
 
     n: elements. signal: the sum of the squares of the float model's output. before, after: of the differences to it.
     """

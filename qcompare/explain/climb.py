@@ -21,7 +21,7 @@ from qcompare.engines.ladder import Path, Reading, on_grids
 from qcompare.engines.manual import BLAS_THREADS
 from qcompare.manual.ladder import Found, rungs_of
 
-VALUES = 1 << 23
+VALUES = 1 << 24
 """Samples are computed together as long as they have no more activations than this."""
 
 THREADS = 4
@@ -104,7 +104,8 @@ def climbs(path: Path, reads: Sequence[Reading], x: np.ndarray, kernels: str) ->
             found += _climbs(reads, fed, lowest, ((name, at(rungs)) for name, rungs in steps))
         return found
 
-    return tuple(_together(in_parts(computed, len(x), size_of(path.model))))
+    # Several rungs of all taps are held at once.
+    return tuple(_together(in_parts(computed, len(x), 4 * size_of(path.model))))
 
 
 def _of(reading: Reading, found: Found) -> np.ndarray:

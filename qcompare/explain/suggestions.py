@@ -114,7 +114,10 @@ def _of_range(model: Model, unit: Unit, trials: Trials, values: np.ndarray) -> I
     if unit.cause == ROUNDING and grid.dtype.itemsize == 1:
         reach = max(abs(low), abs(high))
         wide = Grid.single(reach / 32767, 0, np.int16)
-        yield _on_other_grid(WIDE_ACTIVATIONS, model, unit, trials, wide, "give it 16-bit activations")
+        text = "give it 16-bit activations"
+        if unit.layer.op in FIXED:
+            text = "its kernels fix its range: compute it in float behind the model, or give it 16-bit activations"
+        yield _on_other_grid(WIDE_ACTIVATIONS, model, unit, trials, wide, text)
 
 
 def _on_other_grid(kind: str, model: Model, unit: Unit, trials: Trials, grid: Grid, text: str) -> Suggestion:

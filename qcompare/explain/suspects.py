@@ -154,6 +154,9 @@ def _relative(suspect: Suspect) -> float:
     return suspect.noise / suspect.signal if suspect.signal else np.inf
 
 
+REALS, ALL = frozenset(IN_REALS), frozenset(Rung)
+
+
 @final
 class Trials:
     """The output of a model with changes, against the float model's."""
@@ -166,18 +169,22 @@ class Trials:
 
     def spared(self, unit: Unit) -> Trial:
         """A cause undone at a layer: of real numbers, or of the model's integers where the cause is one of them."""
-        rungs = frozenset(Rung) if unit.cause == INTEGERS else frozenset(IN_REALS)
-        return self._trial(self.off(rungs), self.off(rungs, spared=unit.spared))
+        if unit.cause == INTEGERS:
+            return self._trial(self.off(ALL), self.off(ALL, spared=unit.spared))
+        return self._in_reals(self.off(REALS, spared=unit.spared))
 
     def changed(self, model: Model) -> Trial:
-        """Another model of the same graph, in real numbers."""
-        rungs = frozenset(IN_REALS)
-        return self._trial(self.off(rungs), self.off(rungs, model=model))
+        """Another model of the same graph."""
+        return self._in_reals(self.off(REALS, model=model))
 
     def other(self, kernels: str) -> Trial:
         """Another kernel set."""
-        rungs = frozenset(Rung)
-        return self._trial(self.off(rungs), self.off(rungs, kernels=kernels))
+        return self._trial(self.off(ALL), self.off(ALL, kernels=kernels))
+
+    def _in_reals(self, after: float) -> Trial:
+        """What was computed in real numbers; what integers add to the difference stays."""
+        added = max(0.0, self.off(ALL) - self.off(REALS))
+        return self._trial(self.off(REALS) + added, after + added)
 
     def _trial(self, before: float, after: float) -> Trial:
         return Trial(n=self.start.size, signal=self.signal, before=before, after=after)

@@ -19,8 +19,9 @@ Multiply = Callable[[np.ndarray, np.ndarray | np.floating | float], np.ndarray]
 def round_half_away(x: np.ndarray | np.floating) -> np.ndarray:
     """(1) To the nearest integer, halves away from zero; floating in, floating out: C's `std::round`."""
     x = np.asarray(x)
-    whole = np.trunc(x)
-    rounded: np.ndarray = whole + np.copysign((np.abs(x - whole) >= 0.5).astype(x.dtype), x)
+    # The number before a half: with it, all below a half stay below one, and a half becomes one.
+    below = np.nextafter(x.dtype.type(0.5), x.dtype.type(0))
+    rounded: np.ndarray = np.trunc(x + np.copysign(below, x))
     return rounded
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from qcompare.core.explanation import Explanation, Layer, Suggestion, Suspect, Trial, decibels
 from qcompare.core.finding import Finding
 from qcompare.core.ladder import Climb, Difference, Fed
-from qcompare.report.terminal import finding, line
+from qcompare.report.terminal import WIDE, finding, line
 
 VERSION = 1
 """Of the JSON."""
@@ -34,21 +34,21 @@ MEANING = {
 }
 
 PHRASES = {
-    "weights": "its weights on their grid",
-    "clipping": "values clipped at its range",
-    "rounding": "values rounded on its range",
-    "bias": "its rounded bias",
-    "integers": "its integer arithmetic",
+    "weights": "the rounded weights of {}",
+    "clipping": "values of {} clipped to its range",
+    "rounding": "the rounded values of {}",
+    "bias": "the rounded bias of {}",
+    "integers": "the integer arithmetic of {}",
 }
 
 
 def show(console: Console, explanation: Explanation) -> None:
     """The ladder of the output, where the difference arises, and three sentences."""
     line(console, f"{explanation.path} against {explanation.float_path}: {_samples(explanation)}, {explanation.source}")
-    console.print()
-    console.print(ladder_table(explanation.output))
-    if explanation.suspects:
-        console.print()
+    line(console, "\nFrom the float model's output to the integer model's:")
+    console.print(ladder_table(explanation.output, narrow=console.width < WIDE))
+    if any(each.trial is not None for each in explanation.suspects):
+        line(console, "\nWhere it arises; undone at one layer alone, the output gains:")
         console.print(suspects_table(explanation))
     console.print()
     for each in explanation.findings:
@@ -67,23 +67,30 @@ def _samples(explanation: Explanation) -> str:
     return f"{explanation.samples} samples, layers on the first {explanation.layer_samples}"
 
 
-def ladder_table(output: Climb) -> Table:
-    """One line a cause: what it changes at the output, and its share of the squared difference; shares add up."""
-    table = _table("From the float model's output to the integer model's")
-    table.add_column("cause")
-    table.add_column("changes")
+def ladder_table(output: Climb, *, narrow: bool = False) -> Table:
+    """One line a cause: what it changes at the output, and its share of the squared difference; shares add up.
+
+    narrow: for 60 columns instead of 80.
+    """
+    table = _table()
+    for heading in ("cause",) if narrow else ("cause", "what changes"):
+        table.add_column(heading, no_wrap=True)
     for heading in ("RMS", "share"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, rung in output.rungs.items():
-        table.add_row(name, MEANING[name], _real(_rms(rung)), _share(_part(rung, output.whole)))
+        table.add_row(
+            *((name,) if narrow else (name, MEANING[name])), _real(_rms(rung)), _share(_part(rung, output.whole))
+        )
     table.add_section()
-    table.add_row("all", "", _real(_rms(output.whole)), _share(1.0 if output.whole.squares else 0.0))
+    table.add_row(
+        *(("all",) if narrow else ("all", "")), _real(_rms(output.whole)), _share(1.0 if output.whole.squares else 0.0)
+    )
     return table
 
 
 def suspects_table(explanation: Explanation) -> Table:
     """The causes at layers whose undoing gains most at the output."""
-    table = _table("Where it arises: undone at one layer alone, the output gains")
+    table = _table()
     table.add_column("layer", overflow="fold")
     table.add_column("cause", no_wrap=True)
     for heading in ("there\nSQNR dB", "output\ngains dB"):
@@ -94,8 +101,8 @@ def suspects_table(explanation: Explanation) -> Table:
     return table
 
 
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
+def _table() -> Table:
+    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
 
 
 def sentences(explanation: Explanation) -> tuple[str, str, str]:
@@ -119,17 +126,16 @@ def _how_much(explanation: Explanation) -> str:
 def _where(explanation: Explanation) -> str:
     found = explanation.culprit
     if found is not None and found.trial is not None:
-        return (
-            f"Where and why: {named(found.layer)}, {PHRASES[found.cause]}: undone there alone, the output's SQNR is "
-            f"{_from_to(found.trial)}."
-        )
+        before, after = _sqnrs(found.trial)
+        return f"Where and why: {_cause(found)}: without that, the output's SQNR is {after} dB, not {before}."
     best = next((each for each in explanation.suspects if each.trial is not None), None)
     if best is None or best.trial is None or not best.trial.gain_db:
         return "Where and why: no layer stands out."
-    return (
-        f"Where and why: no layer stands out; the first is {named(best.layer)}, {PHRASES[best.cause]}, worth "
-        f"{_number(best.trial.gain_db)} dB."
-    )
+    return f"Where and why: no layer stands out; first come {_cause(best)}, worth {_number(best.trial.gain_db)} dB."
+
+
+def _cause(suspect: Suspect) -> str:
+    return PHRASES[suspect.cause].format(named(suspect.layer))
 
 
 def _what(explanation: Explanation) -> str:
@@ -146,16 +152,22 @@ def _suggested(each: Suggestion) -> str:
 
 
 def _from_to(trial: Trial) -> str:
+    before, after = _sqnrs(trial)
+    return f"{before} -> {after} dB"
+
+
+def _sqnrs(trial: Trial) -> tuple[str, str]:
+    """Of the output, before and after."""
     before, after = (decibels(trial.signal, noise) for noise in (trial.before, trial.after))
-    return f"{_number(before)} -> {_number(after)} dB"
+    return _number(before), _number(after)
 
 
 def named(layer: Layer) -> str:
-    """Such as `CONV_2D 4 conv2d_1/Relu` or `FULLY_CONNECTED 2 and 5 more gru/MatMul`."""
+    """Such as `CONV_2D 4 (conv2d_1/Relu)` or `FULLY_CONNECTED 2 and 5 more (gru/MatMul)`."""
     if not layer.operators:
-        return f"the input {short(layer.tensor)}"
+        return "the input"
     more = f" and {len(layer.operators) - 1} more" if len(layer.operators) > 1 else ""
-    return f"{layer.op} {layer.operators[0]}{more} {short(layer.tensor)}"
+    return f"{layer.op} {layer.operators[0]}{more} ({short(layer.tensor)})"
 
 
 def short(name: str) -> str:
