@@ -17,8 +17,9 @@ from qcompare.core.graph import Model
 from qcompare.core.ladder import Climb, Difference, Fed
 from qcompare.core.rung import IN_REALS, Rung
 from qcompare.core.tap import OUTPUT
-from qcompare.engines.ladder import Path, Reading, on_grids
+from qcompare.engines.ladder import Path
 from qcompare.engines.manual import BLAS_THREADS
+from qcompare.engines.readings import Reading, on_grids
 from qcompare.manual.ladder import Found, rungs_of
 
 VALUES = 1 << 24
@@ -124,7 +125,7 @@ def _joined(a: Climb, b: Climb) -> Climb:
         signal=a.signal + b.signal,
         rungs={name: each.and_(b.rungs[name]) for name, each in a.rungs.items()},
         whole=a.whole.and_(b.whole),
-        by_unit=a.by_unit + b.by_unit,
+        by_unit=None if a.by_unit is None or b.by_unit is None else a.by_unit + b.by_unit,
     )
 
 

@@ -10,7 +10,8 @@ from qcompare.core.explanation import Explanation
 from qcompare.core.finding import Finding, warning
 from qcompare.core.graph import Model
 from qcompare.engines.converted import inputs_of
-from qcompare.engines.ladder import Path, readings
+from qcompare.engines.ladder import Path
+from qcompare.engines.readings import readings
 from qcompare.engines.runtimes import RUNTIMES, Runtime
 from qcompare.explain.climb import climbs, output_climb, size_of
 from qcompare.explain.pair import Pair, PairError

@@ -65,7 +65,9 @@ def load(float_path: Path, path: Path, child: Child) -> Pair:
             digest = "" if float_path.is_dir() or not float_path.exists() else file_digest(float_path)
             found = keras_description.of_file(float_path, digest)
             check_alike(float_path, keras_description.ends(found), path, ends)
-            findings += _told(keras_description.ends_in_softmax(keras_description.described(found)), given)
+            findings += _told(
+                keras_description.ends_in_softmax(keras_description.described(found.layers, found.input_shape)), given
+            )
             floats = child.call(FROM_KERAS, str(float_path), digest, given)
     except (file.ModelFileError, KerasFileError) as error:
         raise PairError(str(error)) from error

@@ -13,7 +13,8 @@ from qcompare.core.explanation import BIAS, CAUSES, CLIPPING, INTEGERS, ROUNDING
 from qcompare.core.graph import Graph, Model, Operator
 from qcompare.core.ladder import Climb, Fed
 from qcompare.core.rung import IN_REALS, Rung
-from qcompare.engines.ladder import MOVING, Path
+from qcompare.engines.ladder import Path
+from qcompare.engines.readings import MOVING
 from qcompare.explain.climb import in_parts, size_of
 from qcompare.manual.ladder import Climbed, biases
 

@@ -48,11 +48,11 @@ def of_file(path: str, content: str, given: Built) -> Built:
     """
     found = keras_description.of_file(Path(path), content)
     network = Network(
-        model=keras_description.described(found),
+        model=keras_description.described(found.layers, found.input_shape),
         steps=1,
         features=math.prod(found.input_shape),
         outputs=math.prod(given.model.main.tensors[given.model.main.outputs[0]].shape),
-        weights=keras_description.weights(found),
+        weights=keras_description.weights(found.layers),
         evaluate=Function("qcompare.training.keras_network", "evaluate"),
     )
     return in_float(with_end_of(network, given), given)
