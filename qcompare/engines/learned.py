@@ -17,7 +17,7 @@ from qcompare.core.trace import Trace
 from qcompare.engines.manual import computed
 from qcompare.engines.sequences import Inputs
 from qcompare.tflite.artifact import Artifact
-from qcompare.training.integers import integer_weight
+from qcompare.training.integers import integer_weight, laid_out
 
 MOVEMENT = ("CONCATENATION", "PACK", "RESHAPE", "SPLIT", "STRIDED_SLICE", "UNPACK")
 """Operators whose results lie on the grid of what they are given."""
@@ -77,13 +77,7 @@ def _learned(tensor: Tensor, role: str, learned: Mapping[Tap, Grid], weights: Ma
     if tensor.grid is not None and tensor.grid.same(grid):
         return tensor
     scale, _ = grid.channels(len(tensor.shape))
-    return replace(tensor, grid=grid, data=integer_weight(_laid_out(trained, tensor.shape), scale))
-
-
-def _laid_out(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A weight [..., inputs, outputs] as it lies in a model: outputs first, of a depthwise kernel both at the end."""
-    outputs_first = np.moveaxis(weight, -1, 0)
-    return outputs_first if outputs_first.shape == shape else weight.reshape(shape)
+    return replace(tensor, grid=grid, data=integer_weight(laid_out(trained, tensor.shape), scale))
 
 
 def _unrounded(tensor: Tensor, values: np.ndarray) -> Tensor:

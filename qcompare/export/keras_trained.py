@@ -13,6 +13,7 @@ from qcompare.core.grid import Grid
 from qcompare.core.method import Method
 from qcompare.core.network import Network
 from qcompare.core.tap import Tap
+from qcompare.export.trained import trained_constants
 from qcompare.tflite import schema
 from qcompare.tflite.artifact import Built
 from qcompare.tflite.converter import convert_traced
@@ -29,14 +30,16 @@ def converted(network: Network, method: Method) -> Built:
     # Imported here: it brings all of Keras and matplotlib into the process, which other networks do without.
     from qcompare.training import keras_tfmot
 
-    found = keras_tfmot.quantized(network)
+    trained = keras_tfmot.quantized(network)
     module = tf.Module()
-    module.held = found.model.weights
-    model = convert_traced(found.traced, None, method, module)
-    learned = grids(network)
+    module.held = trained.model.weights
+    model = convert_traced(trained.traced, None, method, module)
+    learned, graphs = grids(network), schema.read(model.model)
+    found = places(graphs, learned)
     built = Built(
         content=model.model,
-        places=places(schema.read(model.model), learned),
+        places=found,
+        reals=trained_constants(graphs, found, network.weights),
         learned={Tap(role): grid for role, grid in learned.items()},
         findings=(failure("conversion", model.note),) if model.note else (),
     )

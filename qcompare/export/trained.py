@@ -25,6 +25,7 @@ from qcompare.tflite.reals import quantized
 from qcompare.tflite.roles import places_by_name
 from qcompare.training import guards, qat_network
 from qcompare.training.float_network import architecture_of
+from qcompare.training.integers import laid_out
 from qcompare.training.learned import TrainedQat, learned_scales, weights_by_reader
 
 
@@ -69,10 +70,13 @@ def trained_constants(
 ) -> dict[Place, np.ndarray]:
     """The trained weights and biases in the places of a model's quantized constants that have their names.
 
-    weights: by `layer/name`, matrices [inputs, units].
+    weights: by `layer/name`, kernels [..., inputs, units].
     """
-    named = {place: places[place].role for place, _ in quantized(model) if place in places}
-    return {place: np.ascontiguousarray(weights[name].T) for place, name in named.items() if name in weights}
+    return {
+        place: np.ascontiguousarray(laid_out(weights[places[place].role], tensor.shape))
+        for place, tensor in quantized(model)
+        if place in places and places[place].role in weights
+    }
 
 
 def _built(

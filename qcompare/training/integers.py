@@ -47,3 +47,9 @@ def bias_constant(bias: np.ndarray, x: Grid, weight: Constant, number_format: Nu
     scale = weight.grid.scale
     grid = Grid(scale=x.scale[0] * scale, zero_point=np.zeros(scale.shape, np.int64), dtype=number_format.bias)
     return Constant(data=integer_bias(bias, x.scale[0], scale, number_format.bias), grid=grid, real=bias)
+
+
+def laid_out(weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A weight [..., inputs, outputs] as it lies in a model: outputs first, of a depthwise kernel both at the end."""
+    outputs_first = np.moveaxis(weight, -1, 0)
+    return outputs_first if outputs_first.shape == shape else weight.reshape(shape)
