@@ -39,11 +39,21 @@ def converted(network: Network, method: Method) -> Built:
     built = Built(
         content=model.model,
         places=found,
-        reals=trained_constants(graphs, found, network.weights),
+        reals=trained_constants(graphs, found, {**_no_biases(network), **network.weights}),
         learned={Tap(role): grid for role, grid in learned.items()},
         findings=(failure("conversion", model.note),) if model.note else (),
     )
     return replace(built, findings=(*built.findings, *changed(built)))
+
+
+def _no_biases(network: Network) -> dict[str, np.ndarray]:
+    """The zeros that the converter puts where a depthwise convolution has no bias, by `layer/bias`."""
+    kernels = {
+        layer["name"]: network.weights[f"{layer['name']}/kernel"]
+        for layer in network.model["layers"]
+        if layer["kind"] == "DepthwiseConv2D"
+    }
+    return {f"{name}/bias": np.zeros(kernel[0, 0].size, np.float32) for name, kernel in kernels.items()}
 
 
 def changed(built: Built) -> tuple[Finding, ...]:
