@@ -115,5 +115,5 @@ def _unknown(built: Built) -> tuple[Finding, ...]:
     ]
     if not names:
         return ()
-    some = f"{len(names)} constants ({names[0]}{', ...' if names[1:] else ''})"
-    return (warning(WHERE, f"of {some} the float numbers are not known: their rounding stands in no rung"),)
+    some = f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}"
+    return (warning(WHERE, f"constants whose float numbers are not known, {some}: their rounding stands in no rung"),)

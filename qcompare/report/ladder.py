@@ -270,8 +270,7 @@ def heat(states: Sequence[DrawnState], *, title: str) -> Page:
         row: list[Panel] = []
         for state in found:
             column = routes.index(state.route)
-            steps = len(state.rms)
-            x = _steps_axis(state.first, steps, width, last=number == 0)
+            x = _steps_axis(found, width, last=number == 0)
             y = units_axis[role]
             row.append(
                 Panel(
@@ -306,11 +305,12 @@ def _units_axis(units: int) -> Axis:
     return Axis(low=-0.5, high=units - 0.5, ticks=ticks, label="unit")
 
 
-def _steps_axis(first: int, steps: int, width: float, *, last: bool) -> Axis:
-    low, high = first - 0.5, first + steps - 0.5
+def _steps_axis(states: Sequence[DrawnState], width: float, *, last: bool) -> Axis:
+    """Of all steps that any route has of a state: a converter leaves one out that it could compute itself."""
+    first, end = min(state.first for state in states), max(state.first + len(state.rms) for state in states)
+    low, high = first - 0.5, end - 0.5
     whole = [
-        {at: text for at, text in round_ticks(first, first + steps - 1, most).items() if at == round(at)}
-        for most in (8, 5, 3, 1)
+        {at: text for at, text in round_ticks(first, end - 1, most).items() if at == round(at)} for most in (8, 5, 3, 1)
     ]
     return Axis(low=low, high=high, ticks=fitting(whole, low, high, width), label="time step" if last else "")
 

@@ -322,7 +322,7 @@ def causes(rungs: Rows) -> Iterator[str]:
         kernels = BY_DEFAULT.kernels if BY_DEFAULT.kernels in sets else sets[0]
         added = {row["rung"]: float(row["mean"] or "nan") for row in own if row["kernels"] == kernels}
         whole = added.pop(WHOLE)
-        beginning = f"route {route}: the squared error from float to {kernels} is"
+        beginning = f"route {route}: the output's squared error from float to {kernels} is"
         if not whole > 0:
             continue
         shares = sorted(((100 * each / whole, rung) for rung, each in added.items()), key=lambda one: -abs(one[0]))
