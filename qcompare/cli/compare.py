@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from qcompare.cli import flags
-from qcompare.config.compose import conf_directory, configuration_name, reason
+from qcompare.config.compose import conf_directory, configuration_name, reason, wrong_with
 from qcompare.config.options import Config, FilesData, GivenPair, KerasFile, OptionError, content, read
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def main(given: Sequence[str]) -> int:
     try:
         arguments = flags.read(given, as_module=sys.argv[0].endswith("__main__.py"))
         options = arguments.options
+        if wrong := next(filter(None, map(wrong_with, options)), ""):
+            raise OptionError(wrong)
         if arguments.asks_only:
             hydra_job(*arguments.flags, *options)
             return 0
@@ -120,12 +122,11 @@ def carry_out(composed: Sequence[Mapping[str, Any]], *, launched: bool = False) 
     launched: by another launcher, which shows what came of all jobs; beside others no bar is drawn.
     """
     configs = [checked(values) for values in composed]
-    for config in configs:
-        make_folder(config.outputs)
-
     from qcompare.pipeline.request import Request, gathered
 
     requests = gathered([Request(config=config, configuration=configuration_name(config)) for config in configs])
+    for config in configs:
+        make_folder(config.outputs)
 
     from rich.console import Console
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from qcompare.cli.arguments import Parser
-from qcompare.config.options import FilesData, OptionError, UserModel, content, read
+from qcompare.config.options import NO_CHECK, Check, FilesData, OptionError, UserModel, content, read
+from qcompare.core.plain import plain
+
+CHECK = "check"
+"""The group of gates."""
 
 GIVE = "give the folder of a configuration, such as outputs/lstm-int8"
 
@@ -28,23 +32,50 @@ def main(argv: list[str]) -> int:
         "fell short, 1 when something did, 2 for a wrong request.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="of a configuration, such as outputs/lstm-int8")
+    parser.add_argument(
+        "gates", nargs="*", metavar="check.GATE=BOUND", help="judge what is stored by it, such as check.max_lsb=1"
+    )
     arguments = parser.parse_args(argv)
     try:
-        return report(arguments.folder)
+        return report(arguments.folder, given_gates(arguments.gates))
     except (ReportError, OptionError) as error:
         print(f"qcompare report: {error}", file=sys.stderr)
         return 2
 
 
-def report(folder: Path) -> int:
-    """Exit status 0, or 1 when anything fell short. Raises ReportError."""
+def given_gates(words: Sequence[str]) -> dict[str, Any]:
+    """The options of `check` that were given, by their last names. Raises OptionError."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    found = {}
+    for word in words:
+        known = [f"{CHECK}.{item.name}" for item in fields(Check)]
+        name = word.partition("=")[0]
+        if name not in known:
+            raise OptionError(f"{word}: no gate; there are {', '.join(known)}")
+        try:
+            override = OverridesParser.create().parse_override(word)
+        except HydraException as error:
+            raise OptionError(f"{word}: cannot be read; write {name}=VALUE") from error
+        if override.is_sweep_override():
+            raise OptionError(f"{word}: one value; a list is {name}=[{word.partition('=')[2]}]")
+        found[name.removeprefix(f"{CHECK}.")] = override.value()
+    return found
+
+
+def report(folder: Path, given: Mapping[str, Any]) -> int:
+    """Exit status 0, or 1 when anything fell short. given: options of `check` in place of those of the run. Raises
+    ReportError and OptionError."""
     from rich.console import Console
 
-    from qcompare.pipeline import results, sweep
+    from qcompare.pipeline import gates, results, sweep
     from qcompare.pipeline.request import Request
     from qcompare.pipeline.store import NotStoredError, Store
 
-    config = replace(read(configuration(folder)), outputs=folder.parent, fresh=False)
+    values = configuration(folder)
+    config = replace(read(values), outputs=folder.parent, fresh=False)
+    check = read({**values, CHECK: {**values[CHECK], **given}}).check
     if isinstance(config.data, FilesData):
         check_files(folder, "data", config.data)
     if isinstance(config.model, UserModel):
@@ -54,8 +85,10 @@ def report(folder: Path) -> int:
         written = results.write_again(request)
     except NotStoredError as error:
         raise ReportError(f"{folder}: {error}; run its command again") from error
-    sweep.show(request, written, 0, Store(root=request.store), Console())
-    return int(written.failed)
+    console = Console()
+    sweep.show(request, written, 0, Store(root=request.store), console)
+    judged = gates.Judged(configuration=request.configuration, check=check, errors=written.errors)
+    return int(gates.tell([judged], console) or written.failed)
 
 
 def check_files(folder: Path, group: str, part: FilesData | UserModel) -> None:
@@ -86,4 +119,5 @@ def configuration(folder: Path) -> Mapping[str, Any]:
         raise ReportError(f"{folder}/config.yaml: cannot be read") from error
     if not isinstance(values, Mapping):
         raise ReportError(f"{folder}/config.yaml: no configuration")
-    return values
+    # A run of a version without gates had none.
+    return {CHECK: plain(NO_CHECK), **values}

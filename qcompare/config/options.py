@@ -11,12 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from qcompare.config import seeds
+from qcompare.core.comparison import AGAINST_RUNTIMES, PAIRS
 from qcompare.core.digest import files_digest
 from qcompare.core.plain import plain
 
 
 class OptionError(ValueError):
     """A request that cannot be met; the message is one line that names the option and what would be right."""
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """`a, b or c`."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 Reader = Callable[[str, Any], Any]
@@ -54,6 +60,33 @@ def share(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise OptionError(f"{name}={_shown(value)}: must be a number from 0 on, less than 1")
     return float(value)
+
+
+def bound(low: float, high: float, *, whole: bool = False) -> Reader:
+    """A number from low to high that a gate holds a figure against; None for no gate."""
+    kind, what = (int, "a whole number") if whole else (int | float, "a number")
+
+    def read(name: str, value: Any) -> float | None:
+        if value is None:
+            return None
+        finite = isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
+        if not finite or not low <= value <= high:
+            ends = f" from {low:g} to {high:g}" if math.isfinite(high) else f" from {low:g} on" if low == 0 else ""
+            raise OptionError(f"{name}={_shown(value)}: must be {what}{ends}, or null for no gate")
+        return value if whole else float(value)
+
+    return read
+
+
+PAIRS_TEXT = f"float-qat, A-B or a list; A: {', '.join(AGAINST_RUNTIMES)}; B: interpreter, micro"
+
+
+def pairs(name: str, value: Any) -> tuple[str, ...]:
+    """A pair's name or a list of them, each once."""
+    listed = value if isinstance(value, list) else [value]
+    if not listed or any(pair not in PAIRS for pair in listed):
+        raise OptionError(f"{name}={_shown(value)}: must be {PAIRS_TEXT}")
+    return tuple(dict.fromkeys(listed))
 
 
 def clusters(name: str, value: Any) -> int:
@@ -470,6 +503,30 @@ class Qat:
     range_momentum: float = option(real(0, 1), "share that a moving_average keeps of itself at each step")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Gates: bounds that every seed of some pairs is held to. They decide no result."""
+
+    pairs: tuple[str, ...] = option(pairs, PAIRS_TEXT)
+    max_lsb: int | None = option(bound(0, 65535, whole=True), "at most so many LSB apart; null: no gate")
+    mismatch_rate: float | None = option(bound(0, 1), "at most that share of integers unequal; null: no gate")
+    accuracy_drop: float | None = option(
+        bound(-1, 1), "the float network's accuracy less that of b: at most that share; null: no gate"
+    )
+    sqnr_db: float | None = option(bound(-math.inf, math.inf), "an SQNR of so many dB at least; null: no gate")
+    tolerance: float | None = option(bound(0, math.inf), "largest error in real units; null: no gate")
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """Gate -> its bound, of those that are set."""
+        named = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "pairs"}
+        return {name: value for name, value in named.items() if value is not None}
+
+
+NO_CHECK = Check(
+    pairs=("qat-interpreter",), max_lsb=None, mismatch_rate=None, accuracy_drop=None, sqnr_db=None, tolerance=None
+)
+
 Model = DenseModel | SimpleRNNModel | LSTMModel | LMUModel | UserModel
 IntegerQuant = Int8Quant | Int16x8Quant
 Quant = Float32Quant | Float16Quant | DynamicQuant | IntegerQuant
@@ -502,8 +559,8 @@ GROUPS: dict[str, dict[str, Any]] = {
 }
 """Option that chooses -> choice -> the options that come with it."""
 
-SECTIONS = {"train": Train, "prune": Prune, "cluster": Cluster, "qat": Qat}
-"""Options of steps of a trial, by the first part of their names."""
+SECTIONS = {"train": Train, "prune": Prune, "cluster": Cluster, "qat": Qat, "check": Check}
+"""Options of steps of a trial and of gates, by the first part of their names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -517,6 +574,7 @@ class Config:
     prune: Prune
     cluster: Cluster
     qat: Qat
+    check: Check
     seed: tuple[int, ...] = option(seed_set, "7, 0..9 (both ends in) or [0,3,5]")
     workers: int = option(worker_count, "trials at a time; auto: one for each core")
     outputs: Path = option(path, "the folder that results go to")
@@ -540,8 +598,8 @@ PATHS = ("outputs", "data.file", "data.path", "model.path", "model.float_path")
 UNDERSTOOD = "understood"
 """What config.yaml tells besides the options: what was understood of the data. It decides nothing."""
 
-HOW_MUCH = ("seed", "workers", "outputs", "fresh", "latency", "verbose")
-"""Options that say how much is computed and where, not what."""
+HOW_MUCH = ("seed", "workers", "outputs", "fresh", "latency", "verbose", "check")
+"""Options that say how much is computed and where, and how it is judged, not what."""
 
 
 def read(values: Mapping[str, Any]) -> Config:
@@ -646,8 +704,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(_shown, value))}]"
     return str(value).replace("\n", " ")
-
-
-def alternatives(words: Sequence[str]) -> str:
-    """`a, b or c`."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from qcompare.core.engine import FLOAT, EngineId
+from qcompare.core.engine import DEQUANTIZED, FLOAT, LEARNED, MEASURED, QAT, EngineId, Family
 from qcompare.core.tap import OUTPUT, Tap
 
 FLOAT_ROUTE = "float"
@@ -32,6 +33,31 @@ class Comparison:
     b: Side
     question: str
     taps: tuple[Tap, ...] = (OUTPUT,)
+
+
+Test = Callable[[Side, Side], bool]
+
+AGAINST_RUNTIMES: Mapping[str, Test] = {
+    "qat": lambda a, b: a.engine == QAT and a.route == b.route,
+    "float": lambda a, b: a.route == FLOAT_ROUTE and a.engine in (FLOAT, b.engine),
+    "manual": lambda a, b: a.engine == b.engine.emulation,
+    "dequantized": lambda a, b: a.engine == DEQUANTIZED,
+    "learned": lambda a, b: a.engine == LEARNED,
+}
+"""Name -> whether a is such a one, where b is a runtime. On another route QAT is of another model."""
+
+
+def _against(family: Family, test: Test) -> Test:
+    return lambda a, b: b.engine.family is family and test(a, b)
+
+
+PAIRS: Mapping[str, Test] = {
+    f"{name}-{family.value}": _against(family, test)
+    for family in Family
+    if family in MEASURED
+    for name, test in AGAINST_RUNTIMES.items()
+} | {"float-qat": lambda a, b: a.engine == FLOAT and b.engine == QAT}
+"""Name -> whether a and b are such a pair."""
 
 
 class Way(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qcompare.config.options import Config
+from qcompare.config.options import Config, OptionError
 from qcompare.pipeline.store import FOLDER
 from qcompare.pipeline.trial import Trial, trial
 
@@ -33,10 +33,13 @@ class Request:
 
 
 def gathered(jobs: Sequence[Request]) -> list[Request]:
-    """One request for each folder, in the order of the jobs, with the seeds of all its jobs, each once."""
+    """One request for each folder, in the order of the jobs, with the seeds of all its jobs, each once. Raises
+    OptionError when its jobs have different gates."""
     folders: dict[Path, Request] = {}
     for job in jobs:
         known = folders.get(job.folder, job)
+        if known.config.check != job.config.check:
+            raise OptionError("check: gates decide no result and cannot be swept; give each one value")
         seeds = dict.fromkeys([*known.config.seed, *job.config.seed])
         folders[job.folder] = replace(known, config=replace(known.config, seed=tuple(seeds)))
     return list(folders.values())

@@ -17,7 +17,8 @@ from qcompare.data.dataset import Dataset
 from qcompare.data.error import DataFileError
 from qcompare.data.shape import ShapeError
 from qcompare.data.understood import Understood, findings, understood
-from qcompare.pipeline import latency, over_configurations, steps, workers
+from qcompare.pipeline import gates, latency, over_configurations, steps, workers
+from qcompare.pipeline.gates import Judged
 from qcompare.pipeline.plan import asked, plan
 from qcompare.pipeline.progress import Count, bar, lines
 from qcompare.pipeline.request import Request
@@ -56,6 +57,7 @@ def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -
         fallen = compute(requests, list(tasks), count, console) if tasks else {}
         doing.append("measuring how long the interpreter takes")
         timed, status = measured(requests, trials, fallen, console) if tables else ({}, 0)
+        judged: list[Judged] = []
         for request in requests:
             doing.append(f"writing the files of {request.configuration}")
             own = {task.seed: finding for task, finding in fallen.items() if task.request is request}
@@ -66,6 +68,8 @@ def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -
             if tables:
                 show(request, written, reused, store, console)
             status = max(status, int(written.failed))
+            name, check = request.configuration, request.config.check
+            judged.append(Judged(configuration=name, check=check, errors=written.errors))
         over = over_configurations.write(requests, timed)
         if tables:
             for together in over:
@@ -76,7 +80,9 @@ def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -
                 console.print(terminal.latency_table(typical(everything)))
         for path in (path for together in over for path in together.paths):
             terminal.path(console, path)
-    return status
+        # Under another launcher the command that launched the jobs judges them, when it shows what came of them.
+        failed = tables and gates.tell(judged, console)
+    return max(status, int(failed))
 
 
 def check_store(request: Request) -> None:

@@ -77,6 +77,15 @@ def finding(console: Console, severity: str, where: str, text: str) -> None:
     line(console, f"{severity}: {where}: {text}", STYLES.get(severity, ""))
 
 
+def gates(console: Console, failing: Sequence[str], judged: int) -> None:
+    """A line for each gate that does not hold, and one for those that do. judged: how many there are in all."""
+    for text in failing:
+        line(console, f"gate: {text}", STYLES["failure"])
+    if judged:
+        holding = judged - len(failing)
+        line(console, f"gates: {'all' if not failing else f'{holding} of'} {judged} hold in every seed")
+
+
 def seeds(numbers: Sequence[int]) -> str:
     """`seed 7`, `seeds 0..9`, `seeds 0, 3, 5` or, of many, `seeds 0, 3, 5 and 7 more`."""
     if len(numbers) == 1:

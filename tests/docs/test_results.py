@@ -16,7 +16,7 @@ from qcompare.analysis.statistics import SUMMARY, Spread
 from qcompare.analysis.techniques import TECHNIQUES
 from qcompare.analysis.tensors import TENSORS
 from qcompare.audit.rows import COLUMNS
-from qcompare.config.options import GROUPS, SECTIONS, Config
+from qcompare.config.options import GROUPS, HOW_MUCH, SECTIONS, Check, Config
 from qcompare.core.key import PairKey, RowKey
 from qcompare.core.table import Table
 from qcompare.pipeline.results import TIMES
@@ -49,7 +49,8 @@ def options() -> set[str]:
         for kind in choices.values()
         for item in fields(kind)
     }
-    sections = {f"{name}.{item.name}" for name, kind in SECTIONS.items() for item in fields(kind)}
+    deciding = {name: kind for name, kind in SECTIONS.items() if name not in HOW_MUCH}
+    sections = {f"{name}.{item.name}" for name, kind in deciding.items() for item in fields(kind)}
     assert {item.name for item in fields(Config) if not item.metadata} == {*GROUPS, *SECTIONS}
     return {"configuration", "data_content", "model_content"} | chosen | sections
 
@@ -87,6 +88,10 @@ def test_every_column_of_the_audit_is_defined() -> None:
 
 def test_every_option_that_is_a_column_is_defined() -> None:
     assert set(documented("configurations.csv")) == options()
+
+
+def test_every_gate_is_told_of() -> None:
+    assert set(documented("Gates")) == {f"check.{item.name}" for item in fields(Check)}
 
 
 @pytest.mark.parametrize("section", [name for name in CHAPTERS if "| column |" in CHAPTERS[name]])

@@ -1,5 +1,8 @@
 """Requests, gathered by the folder that they go to."""
 
+import pytest
+
+from qcompare.config.options import OptionError
 from qcompare.pipeline.request import gathered
 from tests.requests import request
 
@@ -29,3 +32,11 @@ def test_every_swept_value_is_a_folder():
         request("model=lstm", f"model.units={units}", f"qat.epochs={epochs}") for units in (8, 16) for epochs in (1, 2)
     ]
     assert len({each.folder for each in gathered(jobs)}) == 4
+
+
+def test_gates_are_no_part_of_the_folder_and_are_not_swept():
+    jobs = [request(*gate) for gate in ([], ["check.max_lsb=1", "check.pairs=[qat-micro,float-qat]"])]
+    assert jobs[0].folder == jobs[1].folder
+    assert jobs[1].config.check.bounds == {"max_lsb": 1}
+    with pytest.raises(OptionError, match="cannot be swept"):
+        gathered(jobs)

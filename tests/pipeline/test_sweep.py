@@ -28,7 +28,7 @@ from qcompare.analysis.methods import METHODS
 from qcompare.analysis.result import fallen
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.analysis.tensors import TENSORS
-from qcompare.config.options import OptionError
+from qcompare.config.options import NO_CHECK, OptionError
 from qcompare.core.archive import packed
 from qcompare.core.child import Child, ChildCrashedError
 from qcompare.core.engine import interpreter
@@ -345,6 +345,35 @@ def test_trials_that_fell_are_not_measured(tmp_path, computing, monkeypatch):
     monkeypatch.setattr(sweep.latency, "measured", measured)
     run(asked(tmp_path, "seed=0..3", "latency=true"))
     assert [each.seed for each in told[0]] == [0, 3]
+
+
+def test_each_configuration_is_judged_and_no_other_file_than_the_options_tells_of_it(tmp_path, computing):
+    whats = [asked(tmp_path, f"model.units={units}", "seed=0..1") for units in (4, 8)]
+    status, said = run(*whats)
+    before = [contents(what.folder) for what in whats]
+    assert status == 0
+    assert "gate" not in said
+    gated = [replace(what, config=replace(what.config, check=replace(NO_CHECK, max_lsb=1))) for what in whats]
+    status, said = run(*gated)
+    assert status == 0
+    assert said.splitlines()[-1] == "gates: all 6 hold in every seed"
+    assert [contents(what.folder) for what in whats] == before
+    gated[1] = replace(whats[1], config=replace(whats[1].config, check=replace(NO_CHECK, max_lsb=0)))
+    status, said = run(*gated)
+    assert status == 1
+    failing = [line for line in said.splitlines() if line.startswith("gate")]
+    assert failing[0] == (
+        f"gate: {whats[1].configuration}: check.max_lsb=0: qat-interpreter, qat to interpreter:reference on route qat: "
+        "1 LSB, above 0, in seed 1; 1 of 2 seeds fail"
+    )
+    assert failing[3:] == ["gates: 3 of 6 hold in every seed"]
+
+
+def test_a_trial_that_died_holds_no_gate(tmp_path, computing):
+    computing(dying)
+    status, said = run(asked(tmp_path, "seed=0..1", "workers=1", "check.max_lsb=9"))
+    assert status == 1
+    assert said.count("undefined, does not hold, in seed 1; 1 of 2 seeds fail") == 3
 
 
 def test_one_configuration_has_its_own_files_only(tmp_path, computing):

@@ -1,0 +1,166 @@
+"""Gates: bounds that every seed of some pairs is held to, judged from the rows of errors.csv alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from qcompare.core.comparison import FLOAT_ROUTE, PAIRS, Side
+from qcompare.core.engine import FLOAT, LABELS, EngineId
+from qcompare.core.tap import OUTPUT
+
+Rows = Sequence[Mapping[str, str]]
+"""The rows of a CSV file as text, by column."""
+
+Sides = tuple[Side, Side]
+
+Of = Mapping[Sides, Mapping[int, Mapping[str, str]]]
+"""a and b -> seed -> the row of the output."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether a gate holds of one pair of sides in every seed.
+
+    gate, bound: such as max_lsb, 1. pair: its name. a, b: None where there are no such sides.
+    seeds, failing: in all, and those that do not hold.
+    worst: the first failing seed whose figure is undefined, else that with the figure furthest off. figure: its own;
+        None where it is undefined.
+    """
+
+    gate: str
+    bound: float
+    pair: str
+    a: Side | None = None
+    b: Side | None = None
+    seeds: int = 0
+    failing: tuple[int, ...] = ()
+    worst: int | None = None
+    figure: float | None = None
+
+    @property
+    def held(self) -> bool:
+        """A gate that nothing was held to does not hold."""
+        return self.a is not None and not self.failing
+
+
+@dataclass(frozen=True)
+class Gate:
+    """figure: in one seed, of a and b; None where it is undefined. unit: of the figure. least: whether the bound is the
+    smallest figure that holds, else the largest. of_b: whether it is the same whatever a is."""
+
+    figure: Callable[[Of, Sides, int], float | None]
+    unit: str = ""
+    least: bool = False
+    of_b: bool = False
+
+    def holds(self, figure: float | None, bound: float) -> bool:
+        return figure is not None and (figure >= bound if self.least else figure <= bound)
+
+
+def _column(name: str) -> Callable[[Of, Sides, int], float | None]:
+    """A figure that errors.csv has. One that leaves values out, which are not finite, is none of them all."""
+
+    def figure(of: Of, sides: Sides, seed: int) -> float | None:
+        row = of[sides][seed]
+        return float(row[name]) if row[name] and row["non_finite"] == "0" else None
+
+    return figure
+
+
+def _sqnr(of: Of, sides: Sides, seed: int) -> float | None:
+    """Without noise, which leaves the SQNR empty, it is above any bound."""
+    if (noise := _column("max_abs_error")(of, sides, seed)) is None:
+        return None
+    return float("inf") if noise == 0 else _column("sqnr_db")(of, sides, seed)
+
+
+def _accuracy_drop(of: Of, sides: Sides, seed: int) -> float | None:
+    """The accuracy of the float network less that of b. A float `.tflite` of the user's is a itself."""
+    a, b = sides
+    own = a if a.route == FLOAT_ROUTE else Side(FLOAT_ROUTE, FLOAT)
+    found = [_accuracy(of, side, seed) for side in (own, b)]
+    # Of shares: a drop of 0.97 to 0.96 is one of 0.01, to the last bit.
+    return None if found[0] is None or found[1] is None else round(found[0] - found[1], 12)
+
+
+def _accuracy(of: Of, side: Side, seed: int) -> float | None:
+    sides = (Side("", LABELS), side)
+    return _column("top1_agreement")(of, sides, seed) if seed in of.get(sides, {}) else None
+
+
+GATES = {
+    "max_lsb": Gate(_column("max_lsb"), unit="LSB"),
+    "mismatch_rate": Gate(_column("mismatch_rate")),
+    "accuracy_drop": Gate(_accuracy_drop, of_b=True),
+    "sqnr_db": Gate(_sqnr, unit="dB", least=True),
+    "tolerance": Gate(_column("max_abs_error")),
+}
+"""By the names of their options."""
+
+
+def judge(errors: Rows, bounds: Mapping[str, float], pairs: Sequence[str]) -> Iterator[Verdict]:
+    """The verdict on each gate for each pair of sides that bears one of the names; one for a name that none bears.
+
+    errors: the rows of errors.csv of one configuration. bounds: of the gates that are set. pairs: names of `PAIRS`.
+    """
+    of = _outputs(errors)
+    for gate, bound in bounds.items():
+        known: set[Sides | Side] = set()
+        for pair in pairs:
+            named = [sides for sides in of if PAIRS[pair](*sides)]
+            for sides in named:
+                what = sides[1] if GATES[gate].of_b else sides
+                if what not in known:
+                    yield _verdict(of, sides, gate, bound, pair)
+                known.add(what)
+            if not named:
+                yield Verdict(gate=gate, bound=bound, pair=pair)
+
+
+def _verdict(of: Of, sides: Sides, gate: str, bound: float, pair: str) -> Verdict:
+    kind = GATES[gate]
+    figures = {seed: kind.figure(of, sides, seed) for seed in sorted(of[sides])}
+    failing = [seed for seed, figure in figures.items() if not kind.holds(figure, bound)]
+
+    def badness(seed: int) -> float:
+        figure = figures[seed]
+        return float("inf") if figure is None else -figure if kind.least else figure
+
+    worst = max(failing, key=badness, default=None)
+    return Verdict(
+        gate=gate,
+        bound=bound,
+        pair=pair,
+        a=sides[0],
+        b=sides[1],
+        seeds=len(figures),
+        failing=tuple(failing),
+        worst=worst,
+        figure=None if worst is None else figures[worst],
+    )
+
+
+def _outputs(errors: Rows) -> dict[Sides, dict[int, Mapping[str, str]]]:
+    found: dict[Sides, dict[int, Mapping[str, str]]] = {}
+    for row in errors:
+        if row["tap"] == OUTPUT.role and not row["step"]:
+            sides = tuple(Side(row[f"route_{side}"], EngineId.parse(row[f"engine_{side}"])) for side in "ab")
+            found.setdefault((sides[0], sides[1]), {})[int(row["seed"])] = row
+    return found
+
+
+def told(verdict: Verdict) -> str:
+    """A failing verdict in one line: option, pair, route, figure, bound and the worst seed."""
+    option = f"check.{verdict.gate}={verdict.bound:g}"
+    if verdict.a is None or verdict.b is None:
+        return f"{option}: {verdict.pair}: undefined: there is no such pair here; set check.pairs"
+    gate = GATES[verdict.gate]
+    figure = "undefined" if verdict.figure is None else f"{verdict.figure:.6g}"
+    unit = f" {gate.unit}" if gate.unit and verdict.figure is not None else ""
+    bound = f"{'below' if gate.least else 'above'} {verdict.bound:g}" if verdict.figure is not None else "does not hold"
+    beside = f" of route {verdict.a.route}" if verdict.a.engine.measured and verdict.a.route != verdict.b.route else ""
+    a = "" if gate.of_b else f"{verdict.a.engine}{beside} to "
+    place = f"{a}{verdict.b.engine} on route {verdict.b.route}"
+    many = f"; {len(verdict.failing)} of {verdict.seeds} seeds fail" if verdict.seeds > 1 else ""
+    return f"{option}: {verdict.pair}, {place}: {figure}{unit}, {bound}, in seed {verdict.worst}{many}"
