@@ -10,6 +10,7 @@ import numpy as np
 
 from qcompare.analysis.drawn_ladder import at_output
 from qcompare.analysis.intervals import REALS, Range
+from qcompare.analysis.ladder import WHOLE
 from qcompare.analysis.statistics import KEY, Spread, spreads
 from qcompare.core.key import PairKey
 from qcompare.core.table import Table
@@ -17,13 +18,17 @@ from qcompare.core.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
+SHARE = "share"
+"""Of a rung in the squared error of the whole, in a seed: its `added` over that of all rungs together."""
+
 METRICS: dict[str, Range] = {
     "changed_integers": (0.0, np.inf),
     "mean": REALS,
     "rms": (0.0, np.inf),
     "added": REALS,
+    SHARE: REALS,
 }
-"""Columns of ladder.csv, and where their figures lie."""
+"""Columns of ladder.csv and the share, and where their figures lie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +44,7 @@ class LadderSummaryRow:
 
 def rows(ladder: pd.DataFrame) -> Iterator[LadderSummaryRow]:
     """The rungs in the order in which the lowest seed has them. ladder: the rows of ladder.csv."""
-    ordered = at_output(ladder).sort_values("seed", kind="stable")
+    ordered = with_shares(at_output(ladder)).sort_values("seed", kind="stable")
     groups = list(ordered.groupby([*KEY, "kernels", "rung"], sort=False, dropna=False))
     most = max((len(group) for _, group in groups), default=0)
     by_metric = {
@@ -53,6 +58,14 @@ def rows(ladder: pd.DataFrame) -> Iterator[LadderSummaryRow]:
             yield LadderSummaryRow(
                 key=PairKey(**named), kernels=str(kernels), rung=str(rung), metric=metric, spread=found[number]
             )
+
+
+def with_shares(rungs: pd.DataFrame) -> pd.DataFrame:
+    """The rungs at the output with a column of their shares; empty where there is no error to have a share in."""
+    keys = ["seed", "route_b", "kernels"]
+    wholes = rungs[rungs["rung"] == WHOLE].set_index(keys)["added"]
+    whole = wholes.reindex(list(zip(*(rungs[name] for name in keys), strict=True))).to_numpy(np.float64)
+    return rungs.assign(**{SHARE: rungs["added"].to_numpy(np.float64) / np.where(whole > 0, whole, np.nan)})
 
 
 def _padded(column: pd.Series, most: int) -> np.ndarray:

@@ -72,6 +72,7 @@ def report(folder: Path, given: Mapping[str, Any]) -> int:
     from qcompare.pipeline import gates, results, sweep
     from qcompare.pipeline.request import Request
     from qcompare.pipeline.store import NotStoredError, Store
+    from qcompare.report import terminal
 
     values = configuration(folder)
     config = replace(read(values), outputs=folder.parent, fresh=False)
@@ -88,7 +89,9 @@ def report(folder: Path, given: Mapping[str, Any]) -> int:
     console = Console()
     sweep.show(request, written, 0, Store(root=request.store), console)
     judged = gates.Judged(configuration=request.configuration, check=check, errors=written.errors)
-    return int(gates.tell([judged], console) or written.failed)
+    failed = gates.tell([judged], console) or written.failed
+    terminal.answers(console, {request.configuration: written.answers})
+    return int(failed)
 
 
 def check_files(folder: Path, group: str, part: FilesData | UserModel) -> None:

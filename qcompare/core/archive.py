@@ -29,6 +29,11 @@ def unpacked(archive: bytes) -> dict[str, bytes]:
         return {name: opened.read(name) for name in opened.namelist()}
 
 
+def joined(parts: tuple[Files, ...]) -> Files:
+    """The files of all parts."""
+    return {name: content for part in parts for name, content in part.items()}
+
+
 def arrays_packed(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Named arrays as an .npz."""
     buffer = io.BytesIO()

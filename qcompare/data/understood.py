@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ class Understood:
     labels: how classes stood in the file; "" where there is nothing to tell.
     x_train, x_test: [samples, steps, features]. x_range: smallest and largest of both.
     lengths: shortest and longest sequence. padding: what shorter ones have; "" where all have the same length.
+    sha256: of the bytes of x_train, y_train, x_test and y_test, one after the other, as networks get them.
     """
 
     task: str
@@ -37,6 +39,7 @@ class Understood:
     x_range: tuple[float, float]
     lengths: tuple[int, int]
     padding: str
+    sha256: str
 
     def __str__(self) -> str:
         """One line."""
@@ -74,7 +77,15 @@ def understood(dataset: Dataset) -> Understood:
         x_range=(float(str(low)), float(str(high))),
         lengths=_lengths(dataset),
         padding=IN_FRONT if dataset.lengths_train is not None else "",
+        sha256=_sha256(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test),
     )
+
+
+def _sha256(*arrays: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def findings(dataset: Dataset) -> tuple[Finding, ...]:

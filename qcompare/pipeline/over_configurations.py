@@ -16,13 +16,16 @@ from qcompare.analysis.methods import METHODS
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.analysis.techniques import TECHNIQUES
 from qcompare.config.options import GivenPair
+from qcompare.core.archive import Files
 from qcompare.core.files import replace_whole
+from qcompare.core.stage import Stage
 from qcompare.core.table import Table
-from qcompare.pipeline import steps
+from qcompare.pipeline import report_steps, steps
 from qcompare.pipeline.request import Request
 from qcompare.pipeline.results import LOCK, csv_of, options_of
 from qcompare.pipeline.store import Store
 from qcompare.report import csv
+from qcompare.report.templates import REPORT
 
 TABLES: tuple[Table[Any, Any], ...] = (ERRORS, SUMMARY, METHODS, DIFFERENCES)
 """What is put together as it stands in the folders of the configurations."""
@@ -36,32 +39,48 @@ class Together:
     techniques: list[dict[str, str]]
 
 
-def write(requests: Sequence[Request], timed: Mapping[Request, Sequence[Timed]]) -> list[Together]:
+def write(
+    requests: Sequence[Request],
+    timed: Mapping[Request, Sequence[Timed]],
+    chapters: Mapping[Request, Stage[Files]],
+) -> list[Together]:
     """Write the files over the requests into each folder of outputs that has several of them, whose own files are
     written. The order of the requests and of their seeds changes no byte.
 
-    timed: what was measured of each request; with it latency.csv over all.
+    timed: what was measured of each request; with it latency.csv over all. chapters: of the report on each.
     """
     folders: dict[Path, list[Request]] = {}
     for request in sorted(requests, key=lambda request: request.configuration):
         folders.setdefault(request.config.outputs, []).append(request)
-    return [_written(folder, own, timed) for folder, own in folders.items() if len(own) > 1]
+    return [_written(folder, own, timed, chapters) for folder, own in folders.items() if len(own) > 1]
 
 
-def _written(folder: Path, requests: Sequence[Request], timed: Mapping[Request, Sequence[Timed]]) -> Together:
+def _written(
+    folder: Path,
+    requests: Sequence[Request],
+    timed: Mapping[Request, Sequence[Timed]],
+    chapters: Mapping[Request, Stage[Files]],
+) -> Together:
     files = {table.file: _together(table, [request.folder for request in requests]) for table in TABLES}
     files["configurations.csv"] = configurations(requests)
     store = Store(root=requests[0].store)
     # A user's pair of models was quantized elsewhere: no technique is known of it.
     known = [request for request in requests if not isinstance(request.config.model, GivenPair)]
+    of_several: dict[str, Stage[Any]] = {}
     if known:
         methods = _together(METHODS, [request.folder for request in known]).decode()
         options = {request.configuration: options_of(request) for request in known}
         errors = _together(ERRORS, [request.folder for request in known]).decode()
-        between = store.files(steps.differences_between(errors, options))[DIFFERENCES.file]
-        files[DIFFERENCES.file] = csv.joined([files[DIFFERENCES.file], between])
+        between = steps.differences_between(errors, options)
+        files[DIFFERENCES.file] = csv.joined([files[DIFFERENCES.file], store.files(between)[DIFFERENCES.file]])
         techniques = steps.techniques(methods, options)
-        files |= {**store.files(techniques), **store.files(steps.methods_plot(methods, techniques))}
+        plot = steps.methods_plot(methods, techniques)
+        files |= {**store.files(techniques), **store.files(plot)}
+        of_several = {"together": techniques, "between": between, "plots": plot}
+    page = report_steps.page(
+        [chapters[request] for request in requests], title=f"{len(requests)} configurations", **of_several
+    )
+    files[REPORT] = store.files(page)[REPORT]
     if together := [each for request in requests for each in timed.get(request, ())]:
         files[LATENCY.file] = csv_of(LATENCY, together)
     with FileLock(store.root / LOCK):

@@ -12,7 +12,7 @@ from qcompare.pipeline.results import TIMES
 from qcompare.pipeline.store import Store
 from qcompare.pipeline.trial import Trial
 from qcompare.report import csv
-from qcompare.report.terminal import seeds
+from qcompare.report.alike import seeds
 
 RULE_OF_THUMB = "no finished seed tells how long; a rule of thumb: ten seeds of model=lstm take 2 to 3 min on two cores"
 

@@ -29,15 +29,17 @@ from qcompare.core.files import replace_whole
 from qcompare.core.finding import Finding, Severity, failure
 from qcompare.core.plain import plain
 from qcompare.core.sources import all_sources, cpu_features, cpu_name, installed, machine
-from qcompare.core.stage import stored
+from qcompare.core.stage import Stage, stored
 from qcompare.core.table import Table, values_of
 from qcompare.core.tap import OUTPUT
 from qcompare.data.understood import Understood, understood
-from qcompare.pipeline import ladder_steps, steps
+from qcompare.pipeline import ladder_steps, report_steps, steps
 from qcompare.pipeline.request import Request
 from qcompare.pipeline.store import Store
 from qcompare.pipeline.trial import Trial
 from qcompare.report import csv
+from qcompare.report.alike import seeds
+from qcompare.report.templates import ANSWERS, REPORT
 
 Source = TypeVar("Source")
 
@@ -101,14 +103,16 @@ def contents(trial: Trial, store: Store) -> Files:
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What was written of a request: rows of CSV files that are shown, and paths. failed: anything fell short."""
+    """What was written of a request: rows of CSV files that are shown, and paths. answers: what was found, in words.
+    chapter: of the report. failed: anything fell short."""
 
     errors: list[dict[str, str]]
     summary: list[dict[str, str]]
     differences: list[dict[str, str]]
     findings: list[dict[str, str]]
     tensors: list[dict[str, str]]
-    rungs: list[dict[str, str]]
+    answers: list[str]
+    chapter: Stage[Files]
     paths: list[Path]
 
     @property
@@ -134,34 +138,70 @@ def write(
     for file in ended[0].tables:
         files[file] = csv.joined([rows_of(trial, file, store) for trial in ended])
     errors, summary = steps.summary(tuple(trial.tables[ERRORS.file] for trial in ended))
-    files |= {**store.files(summary), **store.files(steps.differences(errors))}
+    differences = steps.differences(errors)
+    files |= {**store.files(summary), **store.files(differences)}
     rungs, waterfall = ladder_steps.over_seeds(
         request.configuration, tuple(trial.tables[LADDER.file] for trial in ended)
     )
     files |= store.files(rungs)
-    plots = {**store.files(steps.seeds_plots(request.configuration, errors, summary)), **store.files(waterfall)}
+    drawn = steps.seeds_plots(request.configuration, errors, summary)
+    plots = {**store.files(drawn), **store.files(waterfall)}
     files |= plots
     files["configurations.csv"] = configurations(request)
     files[TIMES.file] = csv_of(TIMES, (ended, store))
     told = plain(request.config) | {UNDERSTOOD: plain(data)}
     files["config.yaml"] = yaml.safe_dump(told, sort_keys=False).encode()
-    files["provenance.json"] = (json.dumps(provenance(trials, store), indent=1, sort_keys=True) + "\n").encode()
+    origin = provenance(trials, store)
+    files["provenance.json"] = (json.dumps(origin, indent=1, sort_keys=True) + "\n").encode()
+    chapter = report_steps.chapter(
+        request.config,
+        ended,
+        report_steps.OverSeeds(summary=summary, differences=differences, rungs=rungs, plots=(drawn, waterfall)),
+        compared=compared(request, ended[0], data),
+        options=options_of(request) | {"seed": list(request.config.seed)},
+        understood=plain(data),
+        provenance=origin,
+    )
+    page = store.files(report_steps.page([chapter]))
+    files[REPORT] = page[REPORT]
     if timed:
         files[LATENCY.file] = csv_of(LATENCY, timed)
     with FileLock(store.root / LOCK):
         for name, content in files.items():
             replace_whole(request.folder / name, content)
     over = [SUMMARY.file, DIFFERENCES.file, LADDER_SUMMARY.file]
-    shown = [*ended[0].tables, *over, *([LATENCY.file] if timed else []), *plots]
+    shown = [*ended[0].tables, *over, *([LATENCY.file] if timed else []), *plots, REPORT]
     return Written(
         errors=csv.texts(files[ERRORS.file]),
         summary=csv.texts(files[SUMMARY.file]),
         differences=csv.texts(files[DIFFERENCES.file]),
         findings=csv.texts(files[FINDINGS.file]),
         tensors=csv.texts(files[TENSORS.file]) if isinstance(request.config.model, GivenPair) else [],
-        rungs=csv.texts(files[LADDER_SUMMARY.file]),
+        answers=page[ANSWERS].decode().splitlines(),
+        chapter=chapter,
         paths=[request.folder / name for name in shown],
     )
+
+
+def compared(request: Request, trial: Trial, data: Understood) -> str:
+    """What a report is about, in a sentence."""
+    config = request.config
+    routes = dict.fromkeys(pair.b.route for pair in trial.comparisons if pair.b.engine.measured)
+    runtimes = dict.fromkeys(str(pair.b.engine) for pair in trial.comparisons if pair.b.engine.measured)
+    return (
+        f"A {config.model.name} network, quantized by method {config.quant.name}, on data {config.data.name} ({data}), "
+        f"{seeds(config.seed)}: its models of {_listed('route', list(routes))}, run by {_listed('', list(runtimes))}, "
+        "against the networks in TensorFlow, the arithmetic by hand and the labels."
+    )
+
+
+def _listed(noun: str, names: Sequence[str]) -> str:
+    """`route ptq`, `routes ptq and qat`, `no route`."""
+    if not names:
+        return f"no {noun or 'runtime'}"
+    *others, last = names
+    noun = f"{noun}{'s' if others else ''} " if noun else ""
+    return noun + (f"{', '.join(others)} and " if others else "") + last
 
 
 def write_again(request: Request) -> Written:

@@ -10,9 +10,10 @@ from rich.console import Console
 
 from qcompare.analysis.latency import Timed, typical
 from qcompare.config.options import OptionError
+from qcompare.core.archive import Files
 from qcompare.core.child import ChildCrashedError, ChildFailedError
 from qcompare.core.finding import Finding, Severity
-from qcompare.core.stage import left
+from qcompare.core.stage import Stage, left
 from qcompare.data.dataset import Dataset
 from qcompare.data.error import DataFileError
 from qcompare.data.shape import ShapeError
@@ -58,6 +59,8 @@ def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -
         doing.append("measuring how long the interpreter takes")
         timed, status = measured(requests, trials, fallen, console) if tables else ({}, 0)
         judged: list[Judged] = []
+        answers: dict[str, list[str]] = {}
+        chapters: dict[Request, Stage[Files]] = {}
         for request in requests:
             doing.append(f"writing the files of {request.configuration}")
             own = {task.seed: finding for task, finding in fallen.items() if task.request is request}
@@ -70,7 +73,9 @@ def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -
             status = max(status, int(written.failed))
             name, check = request.configuration, request.config.check
             judged.append(Judged(configuration=name, check=check, errors=written.errors))
-        over = over_configurations.write(requests, timed)
+            answers |= {name: written.answers}
+            chapters[request] = written.chapter
+        over = over_configurations.write(requests, timed, chapters)
         if tables:
             for together in over:
                 if together.techniques:
@@ -82,6 +87,8 @@ def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -
             terminal.path(console, path)
         # Under another launcher the command that launched the jobs judges them, when it shows what came of them.
         failed = tables and gates.tell(judged, console)
+        if tables:
+            terminal.answers(console, answers)
     return max(status, int(failed))
 
 
@@ -166,7 +173,6 @@ def show(request: Request, written: Written, reused: int, store: Store, console:
         differences=written.differences,
         findings=written.findings,
         tensors=written.tensors,
-        rungs=written.rungs,
     )
     if reused:
         line(console, f"{reused} of {len(request.config.seed)} seeds were stored already")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ from qcompare.core.comparison import FLOAT_ROUTE
 from qcompare.core.engine import BY_DEFAULT, FLOAT, LABELS, EngineId, Family
 from qcompare.core.method import FLOAT32
 from qcompare.core.tap import OUTPUT
+from qcompare.report.alike import alike
+from qcompare.report.answers import FEWEST_FOR_INTERVALS
 
 if TYPE_CHECKING:
     from qcompare.analysis.latency import Typical
@@ -36,28 +38,20 @@ def show(
     differences: Rows,
     findings: Rows,
     tensors: Rows = (),
-    rungs: Rows = (),
 ) -> None:
-    """The tables of a configuration, and its findings: the rows of the CSV files of these names, rungs of
-    ladder_summary.csv. What several seeds have in common is told once."""
+    """The tables of a configuration, and its findings: the rows of the CSV files of these names. What several seeds
+    have in common is told once."""
     console.print()
     line(console, configuration)
     narrow = console.width < WIDE
     console.print(summary_table(summary, narrow=narrow))
     console.print(labels_table(summary, errors, narrow=narrow))
-    if tested := [row for row in differences if row["p"] and _is_of_routes(row)]:
+    if tested := [row for row in differences if row["p"] and is_of_routes(row)]:
         console.print(differences_table(tested, narrow=narrow))
     if tensors:
         console.print(tensors_table(tensors))
-    for told in causes(rungs):
-        line(console, told)
-    alike: dict[tuple[str, ...], list[int]] = {}
-    for row in findings:
-        alike.setdefault(tuple(row[name] for name in ("severity", "route", "where", "text")), []).append(
-            int(row["seed"])
-        )
-    for (severity, route, place, text), own in alike.items():
-        finding(console, severity, ", ".join(filter(None, [seeds(own), route and f"route {route}", place])), text)
+    for each in alike(findings):
+        finding(console, each.severity, each.place, each.text)
     if not any(EngineId.parse(name).family is Family.MICRO for name in {row["engine_b"] for row in summary}):
         line(console, "TensorFlow Lite Micro was not run: pip install tflite-micro (Linux, x86-64)")
 
@@ -65,6 +59,16 @@ def show(
 def line(console: Console, text: str, style: str = "") -> None:
     """One line, as it is; a terminal breaks it between words."""
     console.print(text, style=style, soft_wrap=not console.is_terminal, highlight=False, markup=False)
+
+
+def answers(console: Console, of: Mapping[str, Sequence[str]]) -> None:
+    """What was found, a line a sentence, by configuration; of several each is named."""
+    for configuration, told in of.items():
+        console.print()
+        if len(of) > 1:
+            line(console, configuration)
+        for each in told:
+            line(console, each)
 
 
 def path(console: Console, place: Path) -> None:
@@ -86,19 +90,6 @@ def gates(console: Console, failing: Sequence[str], judged: int) -> None:
         line(console, f"gates: {'all' if not failing else f'{holding} of'} {judged} hold in every seed")
 
 
-def seeds(numbers: Sequence[int]) -> str:
-    """`seed 7`, `seeds 0..9`, `seeds 0, 3, 5` or, of many, `seeds 0, 3, 5 and 7 more`."""
-    if len(numbers) == 1:
-        return f"seed {numbers[0]}"
-    if list(numbers) == list(range(numbers[0], numbers[0] + len(numbers))):
-        return f"seeds {numbers[0]}..{numbers[-1]}"
-    shown = ", ".join(map(str, numbers[:MOST_SEEDS]))
-    return f"seeds {shown}" + (f" and {len(numbers) - MOST_SEEDS} more" if len(numbers) > MOST_SEEDS else "")
-
-
-MOST_SEEDS = 8
-"""Seeds that are named in a line."""
-
 WIDE = 80
 """Columns of a terminal from which on the tables have their full form; the narrow one takes 60."""
 
@@ -118,7 +109,7 @@ def summary_table(summary: Rows, *, narrow: bool = False) -> Table:
     for heading in ("seeds", "unequal", "max LSB", "SQNR dB"):
         table.add_column(heading, justify="right", no_wrap=True)
     previous = None
-    for (route, beside, a, b), metrics in _pairs(summary, against_labels=False):
+    for (route, beside, a, b), metrics in pairs_of(summary, against_labels=False):
         if previous not in (None, route):
             table.add_section()
         n = max(found["n"] for found in metrics.values())
@@ -132,9 +123,9 @@ def summary_table(summary: Rows, *, narrow: bool = False) -> Table:
                 else [" ".join([*beside, a]), b]
             ),
             f"{n:g}",
-            _percent(metrics["mismatch_rate"]["mean"]),
-            _number(metrics["max_lsb"]["max"], ".0f"),
-            _number(sqnr["mean"], ".1f") + some,
+            percent(metrics["mismatch_rate"]["mean"]),
+            number(metrics["max_lsb"]["max"], ".0f"),
+            number(sqnr["mean"], ".1f") + some,
         )
         previous = route
     return table
@@ -148,7 +139,7 @@ def labels_table(summary: Rows, errors: Rows, *, narrow: bool = False) -> Table:
     summary, errors: the rows of summary.csv and errors.csv, of which those against the labels are shown. narrow: for 60
         columns instead of 80.
     """
-    pairs = _pairs(summary, against_labels=True)
+    pairs = pairs_of(summary, against_labels=True)
     classification = any(metrics["top1_agreement"]["n"] > 0 for _, metrics in pairs)
     metric, title, form = ("top1_agreement", "Accuracy", ".4f") if classification else ("rmse", "RMSE", ".4g")
     if narrow:
@@ -171,9 +162,9 @@ def labels_table(summary: Rows, errors: Rows, *, narrow: bool = False) -> Table:
             shown = [" ".join(format(value, form) for value in _of_seeds(errors, route, engine, metric)) or "-"]
         else:
             shown = [_between(found["ci95_low"], found["ci95_high"], form)]
-            shown += [_number(found[name], form) for name in ends]
+            shown += [number(found[name], form) for name in ends]
         named = "\n".join(EngineId.parse(engine).within(ENGINE)) if narrow else engine
-        cells = [f"{found['n']:g}", _number(found["mean"], form), *shown]
+        cells = [f"{found['n']:g}", number(found["mean"], form), *shown]
         table.add_row("" if route == previous else route, named, *cells)
         previous = route
     off = [metrics[metric]["test_set_error"] for _, metrics in pairs]
@@ -181,10 +172,6 @@ def labels_table(summary: Rows, errors: Rows, *, narrow: bool = False) -> Table:
         table.caption = f"standard error of the test set, whatever the seeds: {error:.4f}"
         table.caption_justify = "left"
     return table
-
-
-FEWEST_FOR_INTERVALS = 10
-"""Seeds."""
 
 
 def _of_seeds(errors: Rows, route: str, engine: str, metric: str) -> list[float]:
@@ -219,13 +206,13 @@ def differences_table(differences: Rows, *, narrow: bool = False) -> Table:
             float(row[name] or "nan") for name in ("mean", "ci95_low", "ci95_high", "p", "p_holm")
         )
         form = "+.4f" if metric == "top1_agreement" else "+.3g"
-        shown = [_number(mean + 0.0, form), _between(low, high, form, narrow=narrow)]
+        shown = [number(mean + 0.0, form), _between(low, high, form, narrow=narrow)]
         sides = [row["route_a"], row["route_b"]]
         table.add_row(*(["\n".join(sides)] if narrow else sides), row["n"], *shown, f"{p:.4f}", f"{corrected:.4f}")
     return table
 
 
-def _is_of_routes(row: Mapping[str, str]) -> bool:
+def is_of_routes(row: Mapping[str, str]) -> bool:
     """Whether a row of differences.csv is about how right two routes are in the runtime that people get by default, the
     float network among them."""
     sides = [(row[f"route_{side}"], EngineId.parse(row[f"engine_{side}"])) for side in "ab"]
@@ -257,7 +244,7 @@ def techniques_table(techniques: Rows) -> Table:
             table.add_row(
                 escape(row["method"]) + in_float(row["method"], float(row["weights_in_float32"] or "nan")),
                 row["data_needed"],
-                _number(float(row["file_bytes"] or "nan") / 1024, ".1f"),
+                number(float(row["file_bytes"] or "nan") / 1024, ".1f"),
                 _percent_of(row["size_reduction"]),
                 _mean_and_interval(row),
                 ", ".join(filter(None, [row["hardware"], "Micro" if row["on_micro"] == "True" else ""])),
@@ -284,9 +271,9 @@ def _mean_and_interval(row: Mapping[str, str]) -> str:
     """An accuracy in percent, an error as it is."""
     mean, low, high = (float(row[name] or "nan") for name in ("mean", "ci95_low", "ci95_high"))
     if row["metric"] == "accuracy":
-        shown, between = _number(100 * mean, ".2f"), f"{100 * low:.1f}, {100 * high:.1f}"
+        shown, between = number(100 * mean, ".2f"), f"{100 * low:.1f}, {100 * high:.1f}"
     else:
-        shown, between = _number(mean, ".3g"), f"{low:.3g}, {high:.3g}"
+        shown, between = number(mean, ".3g"), f"{low:.3g}, {high:.3g}"
     return shown if math.isnan(low) else f"{shown} \\[{between}]"
 
 
@@ -302,7 +289,7 @@ def tensors_table(tensors: Rows) -> Table:
     columns = ("weights_max_lsb", "local_max_lsb", "local_sqnr_db", "max_lsb", "sqnr_db")
     for row in compared[:MOST_LAYERS]:
         numbers = [
-            _number(float(row[name] or "nan"), ".0f" if name.endswith("_lsb") and name != columns[0] else ".1f")
+            number(float(row[name] or "nan"), ".0f" if name.endswith("_lsb") and name != columns[0] else ".1f")
             for name in columns
         ]
         table.add_row(_short(row["tap"]), row["op"] or "input", *numbers)
@@ -319,33 +306,6 @@ def _short(name: str) -> str:
     return first.partition("/")[2] or first
 
 
-def causes(rungs: Rows) -> Iterator[str]:
-    """Where most of the difference between the float network and the device comes from, a line a route.
-
-    rungs: the rows of ladder_summary.csv. The shares are those of means over the seeds; a rung that makes up for others
-    has a negative one. They lead to the kernels that people get by default, or else to the first.
-    """
-    for route in dict.fromkeys(row["route_b"] for row in rungs):
-        own = [row for row in rungs if row["route_b"] == route and row["metric"] == "added"]
-        sets = list(dict.fromkeys(row["kernels"] for row in own))
-        kernels = BY_DEFAULT.kernels if BY_DEFAULT.kernels in sets else sets[0]
-        added = {row["rung"]: float(row["mean"] or "nan") for row in own if row["kernels"] == kernels}
-        whole = added.pop(WHOLE)
-        beginning = f"route {route}: the output's squared error from float to {kernels} is"
-        if not whole > 0:
-            continue
-        shares = sorted(((100 * each / whole, rung) for rung, each in added.items()), key=lambda one: -abs(one[0]))
-        told = [f"{share:.0f} % {rung}" for share, rung in shares[:MOST_CAUSES] if abs(share) >= LEAST_SHARE]
-        yield f"{beginning} {', '.join(told)} (ladder.csv)"
-
-
-WHOLE = "whole"
-"""The name of all rungs together in ladder.csv."""
-
-MOST_CAUSES, LEAST_SHARE = 4, 0.5
-"""Of the rungs that are named, and of their shares in percent."""
-
-
 def latency_table(models: Sequence[Typical]) -> Table:
     """How long the interpreter takes a sample, one line a model, a column an engine."""
     table = _table("Microseconds a sample, one thread: medians")
@@ -357,7 +317,7 @@ def latency_table(models: Sequence[Typical]) -> Table:
     previous = None
     for model in models:
         named = "" if model.configuration == previous else model.configuration
-        shown = [_number(model.microseconds.get(engine, math.nan), ".1f") for engine in engines]
+        shown = [number(model.microseconds.get(engine, math.nan), ".1f") for engine in engines]
         table.add_row(named, model.route, *shown)
         previous = model.configuration
     return table
@@ -379,7 +339,7 @@ STATISTICS = ("n", "mean", "ci95_low", "ci95_high", "min", "max", "test_set_erro
 """Columns of summary.csv that are shown."""
 
 
-def _pairs(summary: Rows, *, against_labels: bool) -> list[tuple[Named, Metrics]]:
+def pairs_of(summary: Rows, *, against_labels: bool) -> list[tuple[Named, Metrics]]:
     """Each pair and its statistics by metric, for the model's output, routes side by side."""
     found: dict[Named, dict[str, Mapping[str, float]]] = {}
     for row in summary:
@@ -393,7 +353,7 @@ def _pairs(summary: Rows, *, against_labels: bool) -> list[tuple[Named, Metrics]
     return sorted(found.items(), key=lambda item: item[0][0])
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """A share in percent; a rare mismatch is never shown as none."""
     if math.isnan(share):
         return "-"
@@ -402,5 +362,5 @@ def _percent(share: float) -> str:
     return "<0.01 %" if share < 0.0001 else f"{100 * share:.2f} %"
 
 
-def _number(value: float, form: str) -> str:
+def number(value: float, form: str) -> str:
     return "-" if math.isnan(value) else format(value, form)

@@ -12,6 +12,7 @@ from qcompare.analysis.differences import DIFFERENCES
 from qcompare.analysis.latency import Typical
 from qcompare.core.engine import interpreter
 from qcompare.core.tap import Tap
+from qcompare.report.alike import seeds
 from qcompare.report.csv import texts, written
 from qcompare.report.terminal import (
     MOST_LAYERS,
@@ -19,7 +20,6 @@ from qcompare.report.terminal import (
     labels_table,
     latency_table,
     line,
-    seeds,
     show,
     summary_table,
     techniques_table,
