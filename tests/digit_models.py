@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 NAMES = ("cnn", "ds_cnn", "lstm", "gru")
-SAMPLES, TRAINED, EPOCHS = 64, 1200, 4
+SAMPLES, TRAINED, EPOCHS = 64, 1200, 6
 DEAD = -4.0
 """The bias of a channel that ends in a ReLU."""
 
@@ -65,7 +65,7 @@ def trained(keras: Any, name: str, x: np.ndarray, y: np.ndarray) -> Any:
     taught = keras.Sequential([keras.layers.Input(model.input_shape[1:]), *model.layers])
     if model.input_shape[0] == 1:
         taught = keras.models.clone_model(model, input_tensors=keras.layers.Input(model.input_shape[1:]))
-    taught.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    taught.compile(keras.optimizers.Adam(0.004), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     taught.fit(x, y, batch_size=50, epochs=EPOCHS, verbose=0)
     model.set_weights(taught.get_weights())
     for layer in model.layers:
@@ -106,6 +106,8 @@ def main(folder: Path, wanted: list[str]) -> None:
     import tensorflow as tf
     from sklearn.datasets import load_digits
 
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
     images, labels = load_digits(return_X_y=True)
     x = (images / 16).astype(np.float32).reshape(-1, 8, 8)
     np.save(folder / "x.npy", x[TRAINED : TRAINED + SAMPLES])

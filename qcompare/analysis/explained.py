@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from qcompare.core.explanation import REPAIRS, Suggestion, Suspect, Trial, decibels
+from qcompare.core.explanation import KERNELS, NARROWER, REPAIRS, WIDER, Suggestion, Suspect, Trial, decibels
 
 REPAIRED_DB = 2.0
 """What undoing a cause at a layer gains at the output, and a repair of it nearly as much, where the layer stands out:
@@ -19,6 +19,9 @@ COARSE_DB = 33.0
 
 FINE_DB = 40.0
 """An output that is as far above its difference is as good as 8 bits make it: nothing stands out."""
+
+ROUGH_DB = 30.0
+"""An output that is less above its difference is worth a change of all layers."""
 
 WORTH_DB = 1.0
 """What a suggestion has to gain at the output."""
@@ -59,9 +62,21 @@ def gain(trial: Trial) -> float:
 
 
 def offered(suggestions: Sequence[Suggestion], found: Suspect | None) -> tuple[Suggestion, ...]:
-    """The best suggestions that gain enough, those for the layer that stands out first; none where none does."""
-    if found is None:
-        return ()
+    """The best suggestions that gain enough, those for the layer that stands out first.
+
+    Of what concerns all layers there are other ranges where they gain NOTICED_DB more than any one layer does, and
+    the rest of an output that is less than ROUGH_DB above its difference.
+    """
     worth = sorted((each for each in suggestions if gain(each.trial) >= WORTH_DB), key=lambda each: -gain(each.trial))
-    own = [each for each in worth if _is_of(each, found)]
-    return tuple([*own, *(each for each in worth if each not in own)][:OFFERED])
+    of_layers = [each for each in worth if each.layer is not None or each.kind == KERNELS] if found else []
+    own = [each for each in of_layers if found is not None and _is_of(each, found)]
+    least = NOTICED_DB + max((gain(each.trial) for each in of_layers), default=0.0)
+    whole = [each for each in worth if each not in of_layers and gain(each.trial) >= least and _is_called_for(each)]
+    whole.sort(key=lambda each: each.kind not in REPAIRS)
+    return tuple([*own[:1], *whole, *own[1:], *(each for each in of_layers if each not in own)][:OFFERED])
+
+
+def _is_called_for(suggestion: Suggestion) -> bool:
+    """Whether the output is bad enough for what changes all layers."""
+    output = decibels(suggestion.trial.signal, suggestion.trial.before)
+    return output is not None and output < (FINE_DB if suggestion.kind in (WIDER, NARROWER) else ROUGH_DB)

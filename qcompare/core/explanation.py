@@ -90,7 +90,7 @@ class Suggestion:
     """What to try, and what it did here. kind: one of SUGGESTIONS. cause: what it is against. text: what exactly, in a
     line.
 
-    values: its figures by name, for machines.
+    layer: None for all layers at once. values: its figures by name, for machines.
     """
 
     kind: str
@@ -124,6 +124,7 @@ class Explanation:
     float_path, path: the models, as the user named them. kernels: of the last step. source: where the inputs are from.
     samples: of the output's ladder. layer_samples: of the layers' and of the trials, the first ones.
     output: the ladder of the model's output, from the float model's own. climbs: of every tap, accumulated and local.
+    everywhere: cause of real numbers -> what undoing it at all layers at once does for the output.
     suspects, suggestions: the best first. culprit: the suspect that stands out, if one does.
     """
 
@@ -135,6 +136,7 @@ class Explanation:
     layer_samples: int
     output: Climb
     climbs: tuple[Climb, ...]
+    everywhere: Mapping[str, Trial]
     suspects: tuple[Suspect, ...]
     culprit: Suspect | None
     suggestions: tuple[Suggestion, ...]

@@ -161,8 +161,9 @@ def _differences(reading: Reading, origin: np.ndarray, before: np.ndarray, after
     cross = 2.0 * np.einsum("ijk,ijk->j", moved, before - origin)
     changed = flips = None
     if OUTPUT in reading.taps:
+        answers = len(reading.tensor.shape) == 2 and after.shape[2] > 1
         changed = None if grid is None else int((grid.quantize(before) != grid.quantize(after)).sum())
-        flips = int((before[:, 0].argmax(axis=1) != after[:, 0].argmax(axis=1)).sum()) if after.shape[2] > 1 else None
+        flips = int((before[:, 0].argmax(axis=1) != after[:, 0].argmax(axis=1)).sum()) if answers else None
     return [
         Difference(
             n=moved.shape[0] * moved.shape[2],

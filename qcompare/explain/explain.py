@@ -6,7 +6,7 @@ import numpy as np
 
 from qcompare.analysis.explained import culprit, offered
 from qcompare.core.child import Child, ChildCrashedError, ChildFailedError
-from qcompare.core.explanation import Explanation
+from qcompare.core.explanation import BIAS, CLIPPING, ROUNDING, WEIGHTS, Explanation
 from qcompare.core.finding import Finding, warning
 from qcompare.core.graph import Model
 from qcompare.engines.converted import inputs_of
@@ -15,7 +15,7 @@ from qcompare.engines.readings import readings
 from qcompare.engines.runtimes import RUNTIMES, Runtime
 from qcompare.explain.climb import climbs, output_climb, size_of
 from qcompare.explain.pair import Pair, PairError
-from qcompare.explain.suggestions import suggestions
+from qcompare.explain.suggestions import for_all_layers, suggestions
 from qcompare.explain.suspects import Trials, chosen, suspects, tried, units
 
 FLOAT_KERNELS = "xnnpack"
@@ -26,6 +26,8 @@ LAYER_VALUES = 1 << 23
 
 TRIAL_VALUES = 1 << 29
 """Suspects are tried as long as no more activations than this are computed; the LEAST_TRIED first of them always."""
+
+IN_REALS = (WEIGHTS, CLIPPING, ROUNDING, BIAS)
 
 FEWEST, MOST, LEAST_TRIED = 4, 256, 10
 
@@ -50,7 +52,11 @@ def explained(
     trials = Trials(own, first, of_first, kernels)
     most = max(LEAST_TRIED, TRIAL_VALUES // max(1, size_of(model) * len(first)))
     ranked = tried(noisy, chosen(noisy, most), trials)
-    helping = suggestions(own, ranked, trials, first, kernels)
+    everywhere = {cause: trials.without(cause) for cause in output.rungs if cause in IN_REALS}
+    helping = [
+        *suggestions(own, ranked, trials, first, kernels),
+        *for_all_layers(own, ranked, everywhere, trials, first),
+    ]
     best = culprit(ranked.values(), helping)
     return Explanation(
         float_path=float_path,
@@ -61,6 +67,7 @@ def explained(
         layer_samples=len(first),
         output=output,
         climbs=found,
+        everywhere=everywhere,
         suspects=tuple(ranked.values()),
         culprit=best,
         suggestions=offered(helping, best),

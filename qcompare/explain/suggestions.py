@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from qcompare.core.explanation import (
     WIDER,
     Suggestion,
     Suspect,
+    Trial,
 )
 from qcompare.core.graph import Model, Tensor
 from qcompare.core.grid import Grid
@@ -69,42 +70,92 @@ def suggestions(
     return sorted(result, key=lambda each: each.trial.after)
 
 
+def for_all_layers(
+    path: Path, found: Mapping[Unit, Suspect], everywhere: Mapping[str, Trial], trials: Trials, x: np.ndarray
+) -> Iterator[Suggestion]:
+    """What helps all layers at once, where undoing the cause at all of them gains enough.
+
+    everywhere: cause -> what that does. The rest as of `suggestions`.
+    """
+    units = [unit for unit in found if everywhere.get(unit.cause) and _gains(everywhere[unit.cause])]
+    of = {cause: [unit for unit in units if unit.cause == cause] for cause in (WEIGHTS, CLIPPING, ROUNDING)}
+    for kind, cause, text, choose in RECALIBRATIONS:
+        changed = _recalibrated(path, of[cause], x, choose)
+        if changed:
+            yield _for_all(kind, cause, text, trials.changed(with_tensors(path.model, changed)))
+    tensors = path.model.main.tensors
+    places = [place for unit in of[ROUNDING] for place in unit.places if _grid(tensors[place]).dtype.itemsize == 1]
+    if places:
+        fine = {place: replace(tensors[place], grid=_of_16_bits(_grid(tensors[place]))) for place in places}
+        text = "give all layers 16-bit activations (int16x8)"
+        yield _for_all(WIDE_ACTIVATIONS, ROUNDING, text, trials.changed(with_tensors(path.model, fine)))
+    coarse = {
+        tensor.index: per_channel(tensor, path.reals[0, tensor.index], AXES[unit.layer.op])
+        for unit in of[WEIGHTS]
+        if unit.layer.op in AXES
+        for tensor in _per_tensor(path.model, unit)
+    }
+    if coarse:
+        text = "give the weights of all layers a scale per channel"
+        yield _for_all(PER_CHANNEL, WEIGHTS, text, trials.changed(with_tensors(path.model, coarse)))
+
+
+def _recalibrated(
+    path: Path, units: Sequence[Unit], x: np.ndarray, choose: Callable[[Grid, np.ndarray], Grid]
+) -> dict[int, Tensor]:
+    """The tensors of units that get another grid. choose: from their grid and the float model's values."""
+    tensors = path.model.main.tensors
+    free = [unit for unit in units if unit.layer.op not in FIXED]
+    values = _values(path, [unit.places[0] for unit in free], x)
+    chosen = {
+        place: replace(tensors[place], grid=choose(_grid(tensors[place]), values[unit.places[0]]))
+        for unit in free
+        if unit.places[0] in values
+        for place in unit.places
+    }
+    return {place: tensor for place, tensor in chosen.items() if not _grid(tensor).same(_grid(tensors[place]))}
+
+
+def _gains(trial: Trial) -> bool:
+    return trial.gain_db is not None and trial.gain_db >= LEAST_GAIN
+
+
+def _for_all(kind: str, cause: str, text: str, trial: Trial) -> Suggestion:
+    return Suggestion(kind=kind, layer=None, cause=cause, text=text, values={}, trial=trial)
+
+
 def _of(path: Path, unit: Unit, suspect: Suspect, trials: Trials, x: np.ndarray) -> Iterator[Suggestion]:
     if unit.cause == WEIGHTS:
         yield from _of_weights(path, unit, suspect, trials)
     if unit.cause in (CLIPPING, ROUNDING):
-        yield from _of_range(path.model, unit, trials, _values(path, unit, x))
+        yield from _of_range(path.model, unit, trials, _values(path, unit.places[:1], x).get(unit.places[0]))
 
 
-def _values(path: Path, unit: Unit, x: np.ndarray) -> np.ndarray:
-    """What the float model gives at a tensor, all samples."""
-    index = unit.places[0]
+def _values(path: Path, indices: Sequence[int], x: np.ndarray) -> dict[int, np.ndarray]:
+    """What the float model gives at tensors, all samples, by index; not of states, which no operator gives."""
     graph = path.model.main
-    if index in graph.inputs:
-        return x
-    if index not in {each for operator in graph.operators for each in operator.outputs}:
-        return np.empty(0)
-    return path.at((), x, [index]).tensors[index]
+    computed = {index for operator in graph.operators for index in operator.outputs} & set(indices)
+    found = dict(path.at((), x, sorted(computed)).tensors) if computed else {}
+    return found | dict.fromkeys(set(indices).intersection(graph.inputs), x)
 
 
-def _of_range(model: Model, unit: Unit, trials: Trials, values: np.ndarray) -> Iterator[Suggestion]:
+def _of_range(model: Model, unit: Unit, trials: Trials, values: np.ndarray | None) -> Iterator[Suggestion]:
     tensor = model.main.tensors[unit.places[0]]
     grid = tensor.integers
-    if grid is None or not values.size:
+    if grid is None or values is None:
         return
     low, high = _ends(grid)
     if unit.layer.op not in FIXED:
         if unit.cause == CLIPPING:
-            wide = over(min(0.0, float(values.min())), max(0.0, float(values.max())), grid)
+            wide = _reaching(grid, values)
             if _ends(wide)[0] < low or _ends(wide)[1] > high:
                 text = (
                     f"calibrate it to {_range(_ends(wide))}, which the float model reaches, not {_range((low, high))}"
                 )
                 yield _on_other_grid(WIDER, model, unit, trials, wide, text)
             return
-        inner = [float(end) for end in np.quantile(values, [OUTSIDE / 2, 1 - OUTSIDE / 2])]
-        narrow = over(min(0.0, inner[0]), max(0.0, inner[1]), grid)
-        if (high - low) > WASTED * (_ends(narrow)[1] - _ends(narrow)[0]):
+        narrow = _used(grid, values)
+        if narrow is not grid:
             text = (
                 f"calibrate it to {_range(_ends(narrow))}, where {100 * (1 - OUTSIDE):.1f} % of its values are, "
                 f"not {_range((low, high))}"
@@ -112,8 +163,7 @@ def _of_range(model: Model, unit: Unit, trials: Trials, values: np.ndarray) -> I
             yield _on_other_grid(NARROWER, model, unit, trials, narrow, text)
             return
     if unit.cause == ROUNDING and grid.dtype.itemsize == 1:
-        reach = max(abs(low), abs(high))
-        wide = Grid.single(reach / 32767, 0, np.int16)
+        wide = _of_16_bits(grid)
         text = "give it 16-bit activations"
         if unit.layer.op in FIXED:
             text = "its kernels fix its range: compute it in float behind the model, or give it 16-bit activations"
@@ -132,6 +182,24 @@ def _on_other_grid(kind: str, model: Model, unit: Unit, trials: Trials, grid: Gr
         values=values,
         trial=trials.changed(with_tensors(model, changed)),
     )
+
+
+def _reaching(grid: Grid, values: np.ndarray) -> Grid:
+    """Of the same dtype, over all values."""
+    return over(min(0.0, float(values.min())), max(0.0, float(values.max())), grid)
+
+
+def _used(grid: Grid, values: np.ndarray) -> Grid:
+    """Over all values but OUTSIDE; the grid itself where that is not WASTED times as wide."""
+    inner = [float(end) for end in np.quantile(values, [OUTSIDE / 2, 1 - OUTSIDE / 2])]
+    narrow = over(min(0.0, inner[0]), max(0.0, inner[1]), grid)
+    (low, high), (inner_low, inner_high) = _ends(grid), _ends(narrow)
+    return narrow if high - low > WASTED * (inner_high - inner_low) else grid
+
+
+def _of_16_bits(grid: Grid) -> Grid:
+    """Over the same range, symmetric."""
+    return Grid.single(max(map(abs, _ends(grid))) / 32767, 0, np.int16)
 
 
 def over(low: float, high: float, grid: Grid) -> Grid:
@@ -159,11 +227,10 @@ def with_tensors(model: Model, changed: Mapping[int, Tensor]) -> Model:
 
 def _of_weights(path: Path, unit: Unit, suspect: Suspect, trials: Trials) -> Iterator[Suggestion]:
     graph = path.model.main
-    tensors = [graph.tensors[index] for index in unit.places]
     axis = AXES.get(unit.layer.op)
-    weights = [tensor for tensor in tensors if tensor.integers is not None and tensor.integers.dtype == np.int8]
+    weights = [tensor for tensor in map(graph.tensors.__getitem__, unit.places) if tensor.dtype == np.int8]
     found: list[Suggestion] = []
-    coarse = [tensor for tensor in weights if not _grid(tensor).per_channel and len(tensor.shape) > 1]
+    coarse = _per_tensor(path.model, unit)
     if axis is not None and coarse:
         changed = {t.index: per_channel(t, path.reals[0, t.index], axis) for t in coarse}
         trial = trials.changed(with_tensors(path.model, changed))
@@ -182,6 +249,12 @@ def _of_weights(path: Path, unit: Unit, suspect: Suspect, trials: Trials) -> Ite
         yield Suggestion(
             kind=WIDE_WEIGHTS, layer=unit.layer, cause=unit.cause, text=text, values={}, trial=suspect.trial
         )
+
+
+def _per_tensor(model: Model, unit: Unit) -> list[Tensor]:
+    """Those of a unit's weights that have one scale for all channels."""
+    tensors = [model.main.tensors[index] for index in unit.places]
+    return [t for t in tensors if t.dtype == np.int8 and len(t.shape) > 1 and not _grid(t).per_channel]
 
 
 def _grid(tensor: Tensor) -> Grid:
@@ -245,3 +318,10 @@ def _other_kernels(trials: Trials, kernels: str) -> Iterator[Suggestion]:
             continue
         text = f"run it with the {other} kernels, which round otherwise than {kernels}"
         yield Suggestion(kind=KERNELS, layer=None, cause=INTEGERS, text=text, values={"kernels": other}, trial=trial)
+
+
+RECALIBRATIONS: tuple[tuple[str, str, str, Callable[[Grid, np.ndarray], Grid]], ...] = (
+    (WIDER, CLIPPING, "calibrate the model on samples like these, which its layers clip together", _reaching),
+    (NARROWER, ROUNDING, "calibrate the model on samples like these, which use little of its ranges", _used),
+)
+"""Of all layers at once: kind, cause, text, and the grid from a tensor's own and the float model's values."""

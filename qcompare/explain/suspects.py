@@ -174,6 +174,10 @@ class Trials:
             return self._trial(self.off(ALL), self.off(ALL, spared=unit.spared))
         return self._in_reals(self.off(REALS, spared=unit.spared))
 
+    def without(self, cause: str) -> Trial:
+        """A cause of real numbers undone at all layers at once."""
+        return self._in_reals(self.off(REALS - {RUNGS[cause]}))
+
     def changed(self, model: Model) -> Trial:
         """Another model of the same graph."""
         return self._in_reals(self.off(REALS, model=model))

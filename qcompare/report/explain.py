@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -20,8 +20,8 @@ from qcompare.report.terminal import WIDE, finding, line
 VERSION = 1
 """Of the JSON."""
 
-SHOWN = 6
-"""Suspects in the terminal."""
+SHOWN, LEAST_SHOWN = 6, 0.05
+"""Suspects in the terminal, and the decibels that they gain."""
 
 MEANING = {
     "operators": "the graph's operators, float constants",
@@ -40,6 +40,9 @@ PHRASES = {
     "bias": "the rounded bias of {}",
     "integers": "the integer arithmetic of {}",
 }
+
+
+EVERYWHERE = {"weights": "rounding weights", "clipping": "clipping", "rounding": "rounding", "bias": "rounding biases"}
 
 
 def show(console: Console, explanation: Explanation) -> None:
@@ -95,10 +98,16 @@ def suspects_table(explanation: Explanation) -> Table:
     table.add_column("cause", no_wrap=True)
     for heading in ("there\nSQNR dB", "output\ngains dB"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for suspect in [each for each in explanation.suspects if each.trial is not None][:SHOWN]:
+    for suspect in _shown(explanation.suspects):
         gain = None if suspect.trial is None else suspect.trial.gain_db
         table.add_row(escape(named(suspect.layer)), suspect.cause, _number(suspect.sqnr_db), _number(gain))
     return table
+
+
+def _shown(suspects: Sequence[Suspect]) -> list[Suspect]:
+    """Those that gain something, the first in any case."""
+    tried = [each for each in suspects if each.trial is not None]
+    return [*tried[:1], *(each for each in tried[1:SHOWN] if each.trial and (each.trial.gain_db or 0) >= LEAST_SHOWN)]
 
 
 def _table() -> Table:
@@ -131,7 +140,12 @@ def _where(explanation: Explanation) -> str:
     best = next((each for each in explanation.suspects if each.trial is not None), None)
     if best is None or best.trial is None or not best.trial.gain_db:
         return "Where and why: no layer stands out."
-    return f"Where and why: no layer stands out; first come {_cause(best)}, worth {_number(best.trial.gain_db)} dB."
+    text = f"no layer stands out; first come {_cause(best)}, worth {_number(best.trial.gain_db)} dB"
+    whole = [each for each in explanation.suggestions if each.layer is None]
+    if whole:
+        _, after = _sqnrs(explanation.everywhere[whole[0].cause])
+        text += f"; without {EVERYWHERE[whole[0].cause]} in all layers together, the output's SQNR is {after} dB"
+    return f"Where and why: {text}."
 
 
 def _cause(suspect: Suspect) -> str:
@@ -216,6 +230,7 @@ def plain(explanation: Explanation) -> dict[str, Any]:
             "layer_samples": explanation.layer_samples,
         },
         "output": _climb(explanation.output),
+        "everywhere": {cause: _trial(trial) for cause, trial in explanation.everywhere.items()},
         "layers": [_climb(climb) for climb in explanation.climbs],
         "culprit": None if explanation.culprit is None else _suspect(explanation.culprit),
         "suspects": [_suspect(each) for each in explanation.suspects],
