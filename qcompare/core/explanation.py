@@ -32,12 +32,14 @@ def decibels(signal: float, noise: float) -> float | None:
 class Layer:
     """Operators of the integer model that share their weights, as all time steps of an unrolled layer do, or one.
 
-    op: their kind, "" for the model's input. operators: their numbers, in order. tensor: the result of the first.
+    op: their kind, "" for the model's input. operators: their numbers, in order. tensor: the result of the first. name:
+    that of its weights where the result's says nothing of the network.
     """
 
     op: str
     operators: tuple[int, ...]
     tensor: str
+    name: str
 
 
 @final

@@ -125,7 +125,6 @@ def _joined(a: Climb, b: Climb) -> Climb:
         signal=a.signal + b.signal,
         rungs={name: each.and_(b.rungs[name]) for name, each in a.rungs.items()},
         whole=a.whole.and_(b.whole),
-        by_unit=None if a.by_unit is None or b.by_unit is None else a.by_unit + b.by_unit,
     )
 
 
@@ -147,7 +146,6 @@ def _climbs(reads: Sequence[Reading], fed: Fed, lowest: Values, ladder: Iterable
             signal=float(np.square(lowest[place][:, number]).sum()),
             rungs={name: each[place][number] for name, each in rungs.items()},
             whole=whole[place][number],
-            by_unit=np.square(before[place][:, number] - lowest[place][:, number]).sum(axis=0),
         )
         for place, reading in enumerate(reads)
         for number, tap in enumerate(reading.taps)

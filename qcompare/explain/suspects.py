@@ -95,12 +95,10 @@ def _of_activations(graph: Graph) -> Iterator[Unit]:
     writers = {index: operator for operator in graph.operators for index in operator.outputs}
     writers |= {op.inputs[layout.CELL]: op for op in graph.operators if op.name == layout.OPERATOR}
     for index, places in members.items():
-        writer = writers.get(index)
-        own = Layer(
-            op="" if writer is None else writer.name,
-            operators=() if writer is None else (writer.index,),
-            tensor=graph.tensors[index].name,
-        )
+        writer, name = writers.get(index), graph.tensors[index].name
+        own = layer_of(graph, [writer]) if writer else Layer(op="", operators=(), tensor=name, name=name)
+        if writer and index not in writer.outputs:
+            own = replace(own, tensor=name, name=f"{own.name}, its cell")
         for cause in (CLIPPING, ROUNDING):
             yield Unit(layer=own, cause=cause, places=tuple(places))
 
@@ -112,11 +110,23 @@ def _of_operators(graph: Graph) -> Iterator[Unit]:
 
 
 def layer_of(graph: Graph, operators: Sequence[Operator]) -> Layer:
+    first = operators[0]
     return Layer(
-        op=operators[0].name,
+        op=first.name,
         operators=tuple(operator.index for operator in operators),
-        tensor=graph.tensors[operators[0].outputs[0]].name,
+        tensor=graph.tensors[first.outputs[0]].name,
+        name=_name(graph, first),
     )
+
+
+MADE_UP = ("StatefulPartitionedCall", "PartitionedCall", "Identity", "tfl.", "arith.")
+"""What names begin with that the converter gives where it has none of the network's."""
+
+
+def _name(graph: Graph, operator: Operator) -> str:
+    constants = [i for i in operator.inputs if i >= 0 and graph.tensors[i].data is not None]
+    names = [graph.tensors[index].name for index in (operator.outputs[0], *constants)]
+    return next((name for name in names if not name.startswith(MADE_UP)), names[0])
 
 
 def suspects(graph: Graph, all_units: Sequence[Unit], found: Sequence[Climb]) -> dict[Unit, Suspect]:
@@ -135,7 +145,7 @@ def suspects(graph: Graph, all_units: Sequence[Unit], found: Sequence[Climb]) ->
 
 def _is_at(unit: Unit, climb: Climb, graph: Graph) -> bool:
     if unit.cause in (CLIPPING, ROUNDING):
-        names = {unit.layer.tensor, *([] if unit.places[0] != graph.outputs[0] else ["output"])}
+        names = {graph.tensors[unit.places[0]].name, *([] if unit.places[0] != graph.outputs[0] else ["output"])}
         return climb.tap.role in names
     return climb.index in unit.layer.operators
 

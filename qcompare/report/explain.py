@@ -181,7 +181,7 @@ def named(layer: Layer) -> str:
     if not layer.operators:
         return "the input"
     more = f" and {len(layer.operators) - 1} more" if len(layer.operators) > 1 else ""
-    return f"{layer.op} {layer.operators[0]}{more} ({short(layer.tensor)})"
+    return f"{layer.op} {layer.operators[0]}{more} ({short(layer.name)})"
 
 
 def short(name: str) -> str:
@@ -279,12 +279,19 @@ def _suspect(suspect: Suspect) -> dict[str, Any]:
 
 
 def _suggestion(each: Suggestion) -> dict[str, Any]:
-    layer = {"op": None, "operators": [], "tensor": None} if each.layer is None else _layer(each.layer)
-    return {"kind": each.kind, **layer, "text": each.text, "values": dict(each.values), "trial": _trial(each.trial)}
+    layer = {"op": None, "operators": [], "tensor": None, "name": None} if each.layer is None else _layer(each.layer)
+    return {
+        "kind": each.kind,
+        **layer,
+        "cause": each.cause,
+        "text": each.text,
+        "values": dict(each.values),
+        "trial": _trial(each.trial),
+    }
 
 
 def _layer(layer: Layer) -> dict[str, Any]:
-    return {"op": layer.op, "operators": list(layer.operators), "tensor": layer.tensor}
+    return {"op": layer.op, "operators": list(layer.operators), "tensor": layer.tensor, "name": layer.name}
 
 
 def _trial(trial: Trial) -> dict[str, Any]:
