@@ -16,7 +16,7 @@ from qcompare.core.rung import IN_REALS, Rung
 from qcompare.core.tap import OUTPUT
 from qcompare.engines.ladder_sums import Ascent, Held, Layout, Sums, climbs
 from qcompare.engines.readings import Reading, on_grids
-from qcompare.manual.ladder import Climbed, Found, Reals, Signature, rungs_of, signature
+from qcompare.manual.ladder import Climbed, Found, KnownStates, Reals, Signature, rungs_of, signature
 
 VALUES = 1 << 22
 """Samples are computed together as long as they have no more activations than this."""
@@ -41,6 +41,7 @@ class Path:
         kept: Collection[int],
         instead: Found | None = None,
         kernels: str = "reference",
+        known: KnownStates | None = None,
     ) -> Found:
         """As `Climbed.values`, with some rungs applied. kernels: for rungs of integers, which stand on all of reals."""
         applied = frozenset(rungs)
@@ -48,7 +49,7 @@ class Path:
         key = applied if applied.issubset(IN_REALS) else applied | frozenset(IN_REALS), kernels
         if key not in self._climbed:
             self._climbed[key] = Climbed(model=self.model, reals=self.reals, kernels=kernels, rungs=key[0])
-        return self._climbed[key].values(x, kept, instead)
+        return self._climbed[key].values(x, kept, instead, known)
 
 
 @final
@@ -179,8 +180,10 @@ def _climbed(
 def _ascend(
     made: Climbing, ascent: Ascent, x: np.ndarray, instead: Found | None, tops: Mapping[str, np.ndarray]
 ) -> None:
+    states: KnownStates = {}
+
     def at(rungs: Sequence[Rung], kernels: str = "reference") -> Held:
-        return ascent.layout.held(made.path.at(rungs, x, ascent.layout.kept, instead, kernels))
+        return ascent.layout.held(made.path.at(rungs, x, ascent.layout.kept, instead, kernels, states))
 
     own, rungs = len(made.in_reals), made.rungs
     for number in range(own):

@@ -54,6 +54,12 @@ class Found:
     cells: Mapping[int, np.ndarray]
 
 
+Signature = tuple[object, ...]
+
+KnownStates = dict[Signature, lstm.States]
+"""What a fused LSTM gave, by how the operators up to it are computed."""
+
+
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Climbed:
@@ -78,11 +84,14 @@ class Climbed:
         """Whether activations are the model's own integers."""
         return not self.rungs.issubset(IN_REALS)
 
-    def values(self, x: np.ndarray, kept: Collection[int], instead: Found | None = None) -> Found:
+    def values(
+        self, x: np.ndarray, kept: Collection[int], instead: Found | None = None, known: KnownStates | None = None
+    ) -> Found:
         """Tensors of the main graph, all samples at once.
 
         x: float32 [samples, *input shape without the batch]. kept: indices. instead: what operators, and the time steps
-        of a fused LSTM, read in place of what was computed, on the tensors' grids. Raises NotCoveredError.
+        of a fused LSTM, read in place of what was computed, on the tensors' grids. known: what the fused LSTMs of other
+        rungs of integers and kernel sets gave for the same x and instead; added to. Raises NotCoveredError.
         """
         model = self._computed
         tensors, operators = model.main.tensors, model.main.operators
@@ -104,8 +113,14 @@ class Climbed:
                 before = lstm.States(h=_as_read(h, order), c=_as_read(c, steps))
             if rule is None:
                 states = lstm.in_reals(call, store=self._store, instead=before)
-            else:
+            elif known is None or self.spared:
                 states = lstm.by_parts(call, rule, self.rungs, before)
+            else:
+                # What is alike as far as this operator gives the same.
+                alike = self._signature[: operator.index + 1]
+                if alike not in known:
+                    known[alike] = lstm.by_parts(call, rule, self.rungs, before)
+                states = known[alike]
             cells[operator.index] = _reals(call.input(layout.CELL).tensor, states.c.swapaxes(0, 1))
             return tuple(lstm.outputs(call, states.h))
 
@@ -119,6 +134,10 @@ class Climbed:
         ).tensors
         flat = {index: found[tensors[index].name].reshape(len(x), -1) for index in kept}
         return Found(tensors={index: _reals(tensors[index], values) for index, values in flat.items()}, cells=cells)
+
+    @cached_property
+    def _signature(self) -> Signature:
+        return signature(self.model, self.kernels, self.rungs)
 
     @cached_property
     def _computed(self) -> Model:
@@ -209,9 +228,6 @@ def follows(name: str, rule: Rule, rungs: frozenset[Rung]) -> Rule | None:
         return EXACT
     # F64 has no other multiplier and no other rounding than these.
     return replace(rule, blocks=None, once=rule.rounding is not Rounding.F64)
-
-
-Signature = tuple[object, ...]
 
 
 def signature(model: Model, kernels: str, rungs: frozenset[Rung]) -> Signature:

@@ -16,7 +16,6 @@ from qcompare.report.alike import seeds
 from qcompare.report.csv import texts, written
 from qcompare.report.terminal import (
     MOST_LAYERS,
-    causes,
     labels_table,
     latency_table,
     line,
@@ -446,23 +445,3 @@ def test_times_stand_in_a_line_a_model():
         ["qat", "12.3", "-"],
         ["dense-int8", "ptq", "-", "0.6"],
     ]
-
-
-def rung(name, added, route="ptq", kernels="xnnpack", metric="added"):
-    return {"route_b": route, "kernels": kernels, "rung": name, "metric": metric, "mean": f"{added}"}
-
-
-def test_the_rungs_with_the_largest_shares_are_named_a_line_a_route():
-    rungs = [rung("rounding", 9, kernels="reference"), rung("whole", 9, kernels="reference")]
-    rungs += [rung("weights", 1), rung("rounding", 8), rung("bias", -1.5), rung("multiplier", 0), rung("whole", 7.5)]
-    rungs += [rung("weights", 1, metric="rms"), rung("weights", 1, "qat", "micro"), rung("whole", 1, "qat", "micro")]
-    assert list(causes(rungs)) == [
-        "route ptq: the output's squared error from float to xnnpack is 107 % rounding, -20 % bias, 13 % weights "
-        "(ladder.csv)",
-        "route qat: the output's squared error from float to micro is 100 % weights (ladder.csv)",
-    ]
-
-
-def test_no_error_has_no_cause():
-    assert not list(causes([rung("weights", 0), rung("whole", 0)]))
-    assert not list(causes([]))
