@@ -132,6 +132,25 @@ def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (a.tap, a.fed, a.whole, a.rungs) == (b.tap, b.fed, b.whole, b.rungs)
 
 
+def test_kernel_sets_that_share_a_fused_lstm_have_what_each_has_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "qat lstm fused"
+    counted, own = list[Rule](), lstm.by_parts
+
+    def computed(call: Call, rule: Rule, *others: Any) -> lstm.States:
+        counted.append(rule)
+        return own(call, rule, *others)
+
+    monkeypatch.setattr(lstm, "by_parts", computed)
+    together = climbed(name)
+    shared = len(counted)
+    for one in together:
+        (other,) = climbed(name, kernels=(one.kernels,))
+        for a, b in zip(one.climbs, other.climbs, strict=True):
+            assert (a.tap, a.fed, a.whole, a.rungs) == (b.tap, b.fed, b.whole, b.rungs)
+    # Three of the four have one kernel.
+    assert shared == (len(counted) - shared) / 2
+
+
 def test_every_time_step_of_a_fused_lstm_is_read() -> None:
     (ladder, *_) = healthy("qat lstm fused")
     taps = {climb.tap for climb in ladder.climbs}
