@@ -1,4 +1,5 @@
-"""`qcompare report DIR`: tables and plots of a finished run made anew from what is stored, without TensorFlow."""
+"""`qcompare report DIR`: tables and plots of a finished run made anew from what is stored; of several, what differs.
+Without TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,16 +9,15 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from qcompare.cli.arguments import Parser
-from qcompare.config.options import NO_CHECK, Check, FilesData, OptionError, UserModel, content, read
+from qcompare.config.options import NO_CHECK, Check, FilesData, OptionError, UserModel, content, read, read_check
 from qcompare.core.plain import plain
 
 CHECK = "check"
 """The group of gates."""
 
-GIVE = "give the folder of a configuration, such as outputs/lstm-int8"
+SIDE_BY_SIDE = Path("outputs", "side_by_side")
+"""The folder that tables of several runs go to."""
 
 
 class ReportError(ValueError):
@@ -28,19 +28,38 @@ def main(argv: list[str]) -> int:
     """The command line; returns the exit status."""
     parser = Parser(
         prog="qcompare report",
-        description="Make the tables and plots of a finished run anew from what it stored. Exit status 0 when nothing "
-        "fell short, 1 when something did, 2 for a wrong request.",
+        description="Make the tables and plots of a finished run anew from what it stored; or, of several runs or of a "
+        "multirun, say what differs from the first one. Exit status 0 when nothing fell short, 1 when something did, "
+        "a gate among it, 2 for a wrong request.",
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="of a configuration, such as outputs/lstm-int8")
     parser.add_argument(
-        "gates", nargs="*", metavar="check.GATE=BOUND", help="judge what is stored by it, such as check.max_lsb=1"
+        "words",
+        nargs="+",
+        metavar="DIR",
+        help="of a configuration, such as outputs/lstm-int8, or of a multirun; check.max_lsb=1 and the like are gates",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=SIDE_BY_SIDE,
+        metavar="DIR",
+        help=f"of the tables of several runs: {SIDE_BY_SIDE}",
     )
     arguments = parser.parse_args(argv)
+    from qcompare.pipeline.finished import FinishedError
+
     try:
-        return report(arguments.folder, given_gates(arguments.gates))
-    except (ReportError, OptionError) as error:
+        places = [Path(word) for word in arguments.words if not is_option(word)]
+        given = given_gates([word for word in arguments.words if is_option(word)])
+        return report(places, given, arguments.output)
+    except (ReportError, FinishedError, OptionError) as error:
         print(f"qcompare report: {error}", file=sys.stderr)
         return 2
+
+
+def is_option(word: str) -> bool:
+    """Names of folders have an equals sign as well."""
+    return "=" in word and not Path(word).exists()
 
 
 def given_gates(words: Sequence[str]) -> dict[str, Any]:
@@ -53,7 +72,7 @@ def given_gates(words: Sequence[str]) -> dict[str, Any]:
         known = [f"{CHECK}.{item.name}" for item in fields(Check)]
         name = word.partition("=")[0]
         if name not in known:
-            raise OptionError(f"{word}: no gate; there are {', '.join(known)}")
+            raise OptionError(f"{word}: neither a folder nor a gate, which are {', '.join(known)}")
         try:
             override = OverridesParser.create().parse_override(word)
         except HydraException as error:
@@ -61,22 +80,38 @@ def given_gates(words: Sequence[str]) -> dict[str, Any]:
         if override.is_sweep_override():
             raise OptionError(f"{word}: one value; a list is {name}=[{word.partition('=')[2]}]")
         found[name.removeprefix(f"{CHECK}.")] = override.value()
+    read_check(found)
     return found
 
 
-def report(folder: Path, given: Mapping[str, Any]) -> int:
-    """Exit status 0, or 1 when anything fell short. given: options of `check` in place of those of the run. Raises
-    ReportError and OptionError."""
+def report(places: Sequence[Path], given: Mapping[str, Any], output: Path) -> int:
+    """Exit status 0, or 1 when anything fell short. given: options of `check` in place of those of the runs. output:
+    where tables of several runs go. Raises ReportError, FinishedError and OptionError."""
+    from qcompare.pipeline import finished
+
+    if not places:
+        raise ReportError(finished.GIVE)
+    folders = {place: finished.folders(place) for place in places}
+    if len(folders) < len(places):
+        raise ReportError(f"{places[0]}: given twice; give each folder once")
+    if len(places) == 1 and folders[places[0]] == places:
+        return again(places[0], given)
+    return side_by_side(folders, given, output)
+
+
+def again(folder: Path, given: Mapping[str, Any]) -> int:
+    """The tables and plots of one configuration. The rest as for `report`."""
     from rich.console import Console
 
-    from qcompare.pipeline import gates, results, sweep
+    from qcompare.pipeline import finished, gates, results, sweep
     from qcompare.pipeline.request import Request
     from qcompare.pipeline.store import NotStoredError, Store
     from qcompare.report import terminal
 
-    values = configuration(folder)
-    config = replace(read(values), outputs=folder.parent, fresh=False)
-    check = read({**values, CHECK: {**values[CHECK], **given}}).check
+    values = finished.options(folder)
+    check = gates_of(values, given)
+    # A run of a version without gates had none.
+    config = replace(read({CHECK: plain(NO_CHECK), **values}), outputs=folder.parent, fresh=False)
     if isinstance(config.data, FilesData):
         check_files(folder, "data", config.data)
     if isinstance(config.model, UserModel):
@@ -94,6 +129,31 @@ def report(folder: Path, given: Mapping[str, Any]) -> int:
     return int(failed)
 
 
+def gates_of(values: Mapping[str, Any], given: Mapping[str, Any]) -> Check:
+    """The gates of a run, and those that were given in their place. values: its options."""
+    own = values.get(CHECK)
+    return read_check({**(own if isinstance(own, Mapping) else {}), **given})
+
+
+def side_by_side(folders: Mapping[Path, Sequence[Path]], given: Mapping[str, Any], output: Path) -> int:
+    """What differs from the first run. folders: of the configurations that each path stands for. The rest as for
+    `report`."""
+    from rich.console import Console
+
+    from qcompare.pipeline import finished, gates, side_by_side
+
+    console = Console()
+    pairs = side_by_side.paired(folders, console)
+    read_once = {folder: finished.run(folder, str(folder)) for folder in dict.fromkeys(sum(pairs, ()))}
+    checks = {folder: gates_of(finished.options(folder), given) for folder in read_once}
+    side_by_side.tell([(read_once[a], read_once[b]) for a, b in pairs], output, console)
+    judged = [
+        gates.Judged(configuration=str(folder), check=checks[folder], errors=run.errors)
+        for folder, run in read_once.items()
+    ]
+    return int(gates.tell(judged, console))
+
+
 def check_files(folder: Path, group: str, part: FilesData | UserModel) -> None:
     """Raises ReportError unless the files are those that the run was made with: labels are read from those of the data,
     shapes and layers from those of a model. group: `data` or `model`."""
@@ -108,19 +168,3 @@ def check_files(folder: Path, group: str, part: FilesData | UserModel) -> None:
         wrong = "is another file than the run was made with" if found else "no such file from here"
         files = " and ".join(map(str, part.files))
         raise ReportError(f"{folder}: {group}={part.name}, {files}: {wrong}; put it back, or run the command again")
-
-
-def configuration(folder: Path) -> Mapping[str, Any]:
-    """The options of a finished run. Raises ReportError."""
-    try:
-        values = yaml.safe_load((folder / "config.yaml").read_text())
-    except FileNotFoundError as error:
-        raise ReportError(f"{folder}: no config.yaml there; {GIVE}") from error
-    except NotADirectoryError as error:
-        raise ReportError(f"{folder}: a file, not the folder of a finished run; {GIVE}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ReportError(f"{folder}/config.yaml: cannot be read") from error
-    if not isinstance(values, Mapping):
-        raise ReportError(f"{folder}/config.yaml: no configuration")
-    # A run of a version without gates had none.
-    return {CHECK: plain(NO_CHECK), **values}

@@ -623,6 +623,12 @@ def parse(values: Mapping[str, Any]) -> Config:
     return Config(**parts, **sections, **scalars)
 
 
+def read_check(values: Mapping[str, Any]) -> Check:
+    """The gates of options by their last names; one that is not there is as in NO_CHECK. Raises OptionError."""
+    check: Check = _section(Check, "check", {**plain(NO_CHECK), **values})
+    return check
+
+
 def _chosen(group: str, node: Any) -> Any:
     choices = GROUPS[group]
     name = node.get("name") if isinstance(node, Mapping) else node

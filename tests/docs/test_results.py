@@ -12,6 +12,7 @@ from qcompare.analysis.differences import BETWEEN, DIFFERENCES
 from qcompare.analysis.ladder_summary import LADDER_SUMMARY
 from qcompare.analysis.latency import LATENCY
 from qcompare.analysis.listed import TABLES
+from qcompare.analysis.side_by_side import CHANGED_FIGURES, CHANGES
 from qcompare.analysis.statistics import SUMMARY, Spread
 from qcompare.analysis.techniques import TECHNIQUES
 from qcompare.analysis.tensors import TENSORS
@@ -60,12 +61,12 @@ ALL: tuple[Table[Any, Any], ...] = (*TABLES, TENSORS)
 WITH_KEY = {table.file: [*KEY] for table in ALL if "engine_a" in table.dtypes}
 
 
-@pytest.mark.parametrize("table", [*ALL, TIMES, LATENCY, TECHNIQUES], ids=lambda table: table.file)
+@pytest.mark.parametrize("table", [*ALL, TIMES, LATENCY, TECHNIQUES, CHANGES], ids=lambda table: table.file)
 def test_every_column_of_a_table_is_defined(table) -> None:
     assert WITH_KEY.get(table.file, []) + documented(table.file) == list(table.dtypes)
 
 
-@pytest.mark.parametrize("table", [SUMMARY, DIFFERENCES, BETWEEN], ids=lambda table: table.file)
+@pytest.mark.parametrize("table", [SUMMARY, DIFFERENCES, BETWEEN, CHANGED_FIGURES], ids=lambda table: table.file)
 def test_every_column_of_a_table_over_the_seeds_is_defined(table) -> None:
     assert [name for name in KEY if name != "seed"] + documented(table.file) == list(table.dtypes)
 
@@ -109,8 +110,8 @@ FILES = {
     if line[:1] == "|"
     for name in re.findall("`(.+?)`", line.split("|")[1])
 } | (set(CHAPTERS) & {name for name in CHAPTERS if name.endswith(".csv")})
-"""The files that are told of; `audit.csv` is another command's, and neither the store nor `techniques.csv` is of one
-configuration."""
+"""The files that are told of; `audit.csv` and those of `report DIR1 DIR2` are other commands', and neither the store
+nor `techniques.csv` is of one configuration."""
 
 
 def test_every_file_of_a_run_is_told_of(runs: Runs) -> None:
@@ -118,4 +119,4 @@ def test_every_file_of_a_run_is_told_of(runs: Runs) -> None:
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     general = {re.sub(r"seed=\d+/", "seed=<n>/", name) for name in names}
     general = {re.sub(r"\b(float|ptq|qat)(?=[._])", "<route>", name) for name in general}
-    assert general == FILES - {"audit.csv", "../.store/", "techniques.csv"}
+    assert general == FILES - {"audit.csv", CHANGES.file, CHANGED_FIGURES.file, "../.store/", "techniques.csv"}
