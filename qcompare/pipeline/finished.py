@@ -16,7 +16,7 @@ from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.findings import FINDINGS
 from qcompare.analysis.side_by_side import Run
 from qcompare.config.options import UNDERSTOOD
-from qcompare.pipeline.results import dotted, seed_folder
+from qcompare.pipeline.results import PROVENANCE, dotted, seed_folder
 from qcompare.report import csv
 
 GIVE = "give the folder of a configuration, such as outputs/lstm-int8, or of a multirun"
@@ -90,7 +90,7 @@ def _table(path: Path) -> list[dict[str, str]]:
 
 
 def _provenance(folder: Path) -> Mapping[str, Any]:
-    path = folder / "provenance.json"
+    path = folder / PROVENANCE
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:

@@ -46,6 +46,8 @@ Source = TypeVar("Source")
 RECORD = "trial.json"
 """In the folder of a seed: the key of each of its stages."""
 
+PROVENANCE = "provenance.json"
+
 LOCK = "folders.lock"
 """In the store: held by whoever writes into folders of results."""
 
@@ -127,9 +129,11 @@ def write(
     store: Store,
     data: Understood,
     timed: Sequence[Timed] = (),
+    made_in: Mapping[str, Any] | None = None,
 ) -> Written:
     """Write the files over the request's seeds. fallen: the seeds whose trials did not end, and why. data: what its
-    data were understood as. timed: what was measured; without it latency.csv is left as it is."""
+    data were understood as. timed: what was measured; without it latency.csv is left as it is. made_in: the environment
+    of the results, that of this process if not given."""
     ended = [trial.fallen(fallen[trial.seed]) if trial.seed in fallen else trial for trial in trials]
     for trial in ended:
         if trial.seed not in fallen:
@@ -151,8 +155,8 @@ def write(
     files[TIMES.file] = csv_of(TIMES, (ended, store))
     told = plain(request.config) | {UNDERSTOOD: plain(data)}
     files["config.yaml"] = yaml.safe_dump(told, sort_keys=False).encode()
-    origin = provenance(trials, store)
-    files["provenance.json"] = (json.dumps(origin, indent=1, sort_keys=True) + "\n").encode()
+    origin = provenance(trials, store, made_in or environment())
+    files[PROVENANCE] = (json.dumps(origin, indent=1, sort_keys=True) + "\n").encode()
     chapter = report_steps.chapter(
         request.config,
         ended,
@@ -220,7 +224,8 @@ def write_again(request: Request) -> Written:
         recorded |= {stage.key: stated[stage.name] for stage in stages}
     same = all(key == stored for key, stored in recorded.items())
     store = Store(root=request.store, recorded=recorded, keeps=same)
-    return write(request, trials, fallen, store, understood(store.value(trials[0].data)))
+    data = understood(store.value(trials[0].data))
+    return write(request, trials, fallen, store, data, made_in=recorded_environment(request.folder))
 
 
 def rows_of(trial: Trial, file: str, store: Store) -> bytes:
@@ -282,9 +287,19 @@ def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def provenance(trials: list[Trial], store: Store) -> dict[str, Any]:
+def provenance(trials: list[Trial], store: Store, made_in: Mapping[str, Any]) -> dict[str, Any]:
     """What the results depend on besides the configuration, and the key of every stage."""
-    return environment() | {"trials": {str(trial.seed): record(trial, store) for trial in trials}}
+    return {**made_in} | {"trials": {str(trial.seed): record(trial, store) for trial in trials}}
+
+
+def recorded_environment(folder: Path) -> dict[str, Any] | None:
+    """That in which the results of a folder were computed: it may be another version of a runtime than that of today.
+    None where the folder does not tell."""
+    try:
+        found = json.loads((folder / PROVENANCE).read_bytes())
+        return {name: found[name] for name in environment()}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
 
 
 @cache
