@@ -36,6 +36,13 @@ class DrawnLadder:
     rms: np.ndarray
     mean_added: np.ndarray
 
+    @property
+    def mean_share(self) -> np.ndarray:
+        """Of the seeds, what share a rung is of all that is added in a seed, [rungs]; NaN where nothing is."""
+        whole = self.added.sum(axis=1, keepdims=True)
+        own = self.added[whole[:, 0] > 0]
+        return (own / own.sum(axis=1, keepdims=True)).mean(axis=0) if len(own) else np.full(len(self.rungs), np.nan)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DrawnState:

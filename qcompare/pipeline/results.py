@@ -193,8 +193,8 @@ def compared(request: Request, trial: Trial, data: Understood) -> str:
     routes = dict.fromkeys(pair.b.route for pair in trial.comparisons if pair.b.engine.measured)
     runtimes = dict.fromkeys(str(pair.b.engine) for pair in trial.comparisons if pair.b.engine.measured)
     return (
-        f"A {config.model.name} network, quantized by method {config.quant.name}, on data {config.data.name} ({data}), "
-        f"{seeds(config.seed)}: its models of {_listed('route', list(routes))}, run by {_listed('', list(runtimes))}, "
+        f"Model {config.model.name}, quantized by method {config.quant.name}, on data {config.data.name} ({data}), "
+        f"{seeds(config.seed)}: models of {_listed('route', list(routes))}, run by {_listed('', list(runtimes))}, "
         "against the networks in TensorFlow, the arithmetic by hand and the labels."
     )
 

@@ -21,7 +21,7 @@ def ladder(shares: str) -> Caption:
         title="Waterfall of the ladders",
         alt=f"Bars of what each rung adds to the squared error. Shares: {shares}.",
         below="Bars are means over the seeds of the squared error itself, in which a seed of large errors counts for "
-        "more than in the shares above; dots are seeds.",
+        "more than in the shares beside them; dots are seeds.",
     )
 
 

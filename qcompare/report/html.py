@@ -243,6 +243,10 @@ def _real(text: str) -> float:
     return float(text or "nan")
 
 
+def _percents(share: float) -> str:
+    return number(round(100 * share, 1) + 0.0, ".1f")
+
+
 def _brackets(low: float, high: float, form: str, times: float = 1) -> str:
     return "" if math.isnan(low) or math.isnan(high) else f"[{times * low:{form}}, {times * high:{form}}]"
 
@@ -257,7 +261,8 @@ def _ladder(rungs: Rows) -> Shown:
         share, rms = by_key[route, kernels, rung, "share"], by_key[route, kernels, rung, "rms"]
         mean, low, high = (_real(share[name]) for name in ("mean", "ci95_low", "ci95_high"))
         whole = rung == "whole"
-        told = [number(100 * mean, ".1f"), "" if whole else _brackets(low, high, ".1f", 100)]
+        between = "" if whole or math.isnan(low) else f"[{_percents(low)}, {_percents(high)}]"
+        told = [_percents(mean), between]
         rows.append([route, kernels, rung, RUNGS.get(rung, "all of them"), *told, number(_real(rms["mean"]), ".3g")])
     columns = [
         *(Column(name, number=False) for name in ("route", "to", "rung", "what changes")),

@@ -130,18 +130,17 @@ WHOLE = "whole"
 
 def _shares(ladder: DrawnLadder) -> list[str]:
     """What stands beside the bars: the share of the whole."""
-    whole = float(ladder.mean_added.sum())
-    return [_share(float(added), whole) for added in (*ladder.mean_added, whole)]
+    return [_share(float(share)) for share in (*ladder.mean_share, 1.0)]
 
 
-def _share(added: float, whole: float) -> str:
-    if whole <= 0:
+def _share(share: float) -> str:
+    if math.isnan(share):
         return ""
-    share = 100 * added / whole
+    share *= 100
     digits = 0 if abs(share) >= 9.95 else 1
     shown = f"{share:.{digits}f}"
     if float(shown) == 0:
-        return "0 %" if added == 0 else "\N{ALMOST EQUAL TO}0 %"
+        return "0 %" if share == 0 else "\N{ALMOST EQUAL TO}0 %"
     return f"{shown} %".replace("-", "\N{MINUS SIGN}")
 
 
@@ -200,7 +199,7 @@ def _spread(seeds: int) -> np.ndarray:
 
 def _labels(ladder: DrawnLadder, x: Axis) -> list[Mark]:
     at = x.high + 0.012 * (x.high - x.low)
-    heading = Words(x=at, y=-0.5, text="share", colour="0.3", along="bottom")
+    heading = Words(x=at, y=-0.5, text="mean share", colour="0.3", along="bottom")
     return [heading, *(Words(x=at, y=row, text=text, colour="0.3") for row, text in enumerate(_shares(ladder)))]
 
 

@@ -53,7 +53,7 @@ def test_a_dot_is_what_a_rung_adds_in_a_seed():
 def test_shares_stand_beside_the_bars():
     left, _ = panels(waterfall([LADDER], title="lstm-int8"))
     texts = [mark.text for mark in left.marks if isinstance(mark, Words)]
-    assert texts == ["share", "67 %", "67 %", "0 %", "\N{MINUS SIGN}33 %", "100 %"]
+    assert texts == ["mean share", "65 %", "70 %", "0 %", "\N{MINUS SIGN}35 %", "100 %"]
 
 
 def test_changes_stand_on_a_log_axis_and_what_is_none_in_a_place_of_its_own():
