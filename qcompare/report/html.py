@@ -211,7 +211,9 @@ def _lines(chapters: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _environment(templates: Mapping[str, str]) -> Environment:
-    return Environment(loader=DictLoader(dict(templates)), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    made = Environment(loader=DictLoader(dict(templates)), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    made.filters["together"] = lambda text: re.sub(r" (%|dB|LSB)", "\N{NO-BREAK SPACE}\\1", text)
+    return made
 
 
 def _of_routes(files: Files, end: str, caption: Callable[[str], Caption]) -> dict[str, Caption]:
