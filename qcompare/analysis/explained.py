@@ -68,10 +68,11 @@ def offered(suggestions: Sequence[Suggestion], found: Suspect | None) -> tuple[S
     the rest of an output that is less than ROUGH_DB above its difference.
     """
     worth = sorted((each for each in suggestions if gain(each.trial) >= WORTH_DB), key=lambda each: -gain(each.trial))
-    of_layers = [each for each in worth if each.layer is not None or each.kind == KERNELS] if found else []
+    whole = [each for each in worth if each.layer is None and each.kind != KERNELS]
+    of_layers = [each for each in worth if each not in whole] if found is not None else []
     own = [each for each in of_layers if found is not None and _is_of(each, found)]
     least = NOTICED_DB + max((gain(each.trial) for each in of_layers), default=0.0)
-    whole = [each for each in worth if each not in of_layers and gain(each.trial) >= least and _is_called_for(each)]
+    whole = [each for each in whole if gain(each.trial) >= least and _is_called_for(each)]
     whole.sort(key=lambda each: each.kind not in REPAIRS)
     return tuple([*own[:1], *whole, *own[1:], *(each for each in of_layers if each not in own)][:OFFERED])
 

@@ -24,7 +24,7 @@ FLOAT_KERNELS = "xnnpack"
 LAYER_VALUES = 1 << 23
 """Layers are looked at, and changes tried, on so many samples that no more activations than this are computed."""
 
-TRIAL_VALUES = 1 << 29
+TRIAL_VALUES = 1 << 28
 """Suspects are tried as long as no more activations than this are computed; the LEAST_TRIED first of them always."""
 
 IN_REALS = (WEIGHTS, CLIPPING, ROUNDING, BIAS)

@@ -229,7 +229,8 @@ class Trials:
             values = climbed.values(self.x[part], [output]).tensors[output]
             return float(np.square(values - self.start[part].reshape(values.shape)).sum())
 
-        result = sum(in_parts(computed, len(self.x), size_of(self.path.model)))
+        # The samples of trials are few: small parts keep all processors at work.
+        result = sum(in_parts(computed, len(self.x), 4 * size_of(self.path.model)))
         if plain:
             self._before[rungs] = result
         return result

@@ -5,7 +5,7 @@ import pytest
 
 from qcompare.audit.one_op import FLOAT32, INT8, INT16, activation, one_op
 from qcompare.core.graph import model_of
-from qcompare.data.inputs import InputsError, random_inputs, read_inputs
+from qcompare.data.inputs import InputsError, random_inputs, read_inputs, read_reals
 from qcompare.engines import litert
 from qcompare.tflite.schema import write
 
@@ -166,3 +166,16 @@ def test_one_array_in_a_file_of_its_own(tmp_path):
     assert (read_inputs(tmp_path / "x.npy", graph_of(activation((1, 6), FLOAT32)))[0].reshape(4, 6) == x).all()
     with pytest.raises(InputsError, match=r"x\.npy: it holds x; the model needs t0, t1"):
         read_inputs(tmp_path / "x.npy", graph_of(activation((1, 6), FLOAT32), activation((1, 6), FLOAT32)))
+
+
+def test_reals_stay_unrounded_and_integers_of_the_inputs_dtype_are_those_of_its_grid(saved, tmp_path):
+    graph = graph_of(activation((1, 3), INT8, 0.5, 10))
+    found = read_reals(saved(np.array([[0.3, 1e9, -2.0]])), graph)
+    assert found.dtype == np.float32
+    assert found.tolist() == [[[np.float32(0.3), 1e9, -2]]]
+    assert read_reals(saved(np.array([[10, 12, 0]], np.int8)), graph).tolist() == [[[0, 1, -5]]]
+    assert read_reals(saved(np.array([[10, 12, 0]], np.uint8)), graph).tolist() == [[[10, 12, 0]]]
+    assert len(read_reals(saved(np.zeros((5, 3))), graph, 2)) == 2
+    for array, says in ((np.zeros((0, 3)), "no samples"), (np.full((1, 3), np.nan), "holds NaN or Inf")):
+        with pytest.raises(InputsError, match=says):
+            read_reals(saved(array), graph)

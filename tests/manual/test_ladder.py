@@ -200,6 +200,45 @@ def test_any_of_the_rungs_of_real_numbers(name: str) -> None:
         assert_same(climbed(name, "reference", tuple(rungs)), by_hand(name, rungs))
 
 
+def spared(name: str, rungs: frozenset[Rung], *places: tuple[Rung, int]) -> dict[int, np.ndarray]:
+    """All activations with some rungs applied, but not at these places."""
+    one = built(name)
+    climb = Climbed(model=one.model, reals=one.reals, kernels="reference", rungs=rungs, spared=frozenset(places))
+    return dict(climb.values(inputs(one.model), activations(one.model)).tensors)
+
+
+@pytest.mark.parametrize("name", ["qat lstm unrolled", "qat lstm fused", "ptq dense"])
+def test_a_rung_that_spares_every_place_is_not_applied(name: str) -> None:
+    model, whole = built(name).model, frozenset(IN_REALS)
+    every = range(len(model.main.tensors))
+    for rung in IN_REALS:
+        assert_same(
+            spared(name, whole, *((rung, index) for index in every)), climbed(name, "reference", tuple(whole - {rung}))
+        )
+
+
+@pytest.mark.parametrize("rung", IN_REALS)
+def test_what_is_spared_at_one_place_is_applied_at_all_others(rung: Rung) -> None:
+    """The first layer of a dense network changes, and nothing in front of it."""
+    name = "ptq dense"
+    graph, whole = built(name).model.main, frozenset(IN_REALS)
+    first = next(each for each in graph.operators if each.name == "FULLY_CONNECTED")
+    places = {Rung.WEIGHTS: first.inputs[1], Rung.BIAS: first.inputs[2]}
+    found = spared(name, whole, (rung, places.get(rung, first.outputs[0])))
+    applied = climbed(name, "reference", IN_REALS)
+    assert all(np.array_equal(found[i], applied[i]) for i in first.inputs if i in applied)
+    if rung is not Rung.CLIPPING:
+        assert not np.array_equal(found[first.outputs[0]], applied[first.outputs[0]])
+    assert_same(spared(name, whole, (rung, -1)), applied)
+
+
+def test_an_operator_spared_among_integers_is_in_reals_rounded_once() -> None:
+    name, every = "qat lstm unrolled", frozenset(Rung)
+    operators = range(len(built(name).model.main.operators))
+    found = spared(name, every, *((Rung.ACCUMULATION, index) for index in operators))
+    assert_same(found, climbed(name, "reference", IN_REALS))
+
+
 @pytest.mark.parametrize("swapped", [Rung.WEIGHTS, Rung.BIAS])
 def test_constants_are_all_that_weights_and_biases_change_in_a_fused_lstm(swapped: Rung) -> None:
     name = "qat lstm fused"
