@@ -22,7 +22,8 @@ Of = Mapping[Sides, Mapping[int, Mapping[str, str]]]
 class Verdict:
     """Whether a gate holds of one pair of sides in every seed.
 
-    gate, bound: such as max_lsb, 1. pair: its name. a, b: None where there are no such sides.
+    gate, bound: such as max_lsb, 1. pair: its name. a, b: None where there are no such sides; there: which pairs there
+        are, then.
     seeds, failing: in all, and those that do not hold.
     worst: the first failing seed whose figure is undefined, else that with the figure furthest off. figure: its own;
         None where it is undefined.
@@ -33,6 +34,7 @@ class Verdict:
     pair: str
     a: Side | None = None
     b: Side | None = None
+    there: tuple[str, ...] = ()
     seeds: int = 0
     failing: tuple[int, ...] = ()
     worst: int | None = None
@@ -115,7 +117,8 @@ def judge(errors: Rows, bounds: Mapping[str, float], pairs: Sequence[str]) -> It
                     yield _verdict(of, sides, gate, bound, pair)
                 known.add(what)
             if not named:
-                yield Verdict(gate=gate, bound=bound, pair=pair)
+                there = tuple(name for name, test in PAIRS.items() if any(test(*sides) for sides in of))
+                yield Verdict(gate=gate, bound=bound, pair=pair, there=there)
 
 
 def _verdict(of: Of, sides: Sides, gate: str, bound: float, pair: str) -> Verdict:
@@ -154,7 +157,8 @@ def told(verdict: Verdict) -> str:
     """A failing verdict in one line: option, pair, route, figure, bound and the worst seed."""
     option = f"check.{verdict.gate}={verdict.bound:g}"
     if verdict.a is None or verdict.b is None:
-        return f"{option}: {verdict.pair}: undefined: there is no such pair here; set check.pairs"
+        there = f"there are {', '.join(verdict.there)}" if verdict.there else "there is none"
+        return f"{option}: {verdict.pair}: undefined, no such pair here; {there}"
     gate = GATES[verdict.gate]
     figure = "undefined" if verdict.figure is None else f"{verdict.figure:.6g}"
     unit = f" {gate.unit}" if gate.unit and verdict.figure is not None else ""

@@ -156,7 +156,8 @@ class FiguresRow:
 
     key: the comparison; its configuration is that of run_b. configuration_a: that of run_a.
     seeds: that both have. differing: of them those in which the figure is another one, or defined in one run alone.
-    mean_a, mean_b: over the seeds in which both have it. spread: of b - a in the same seed.
+    mean_a, mean_b: over the seeds in which both have it; where there is none, over those of each.
+    spread: of b - a in the same seed.
     """
 
     key: PairKey
@@ -183,7 +184,8 @@ def figures(beside: Beside) -> Iterator[FiguresRow]:
     same = (values[0] == values[1]) | np.isnan(values).all(axis=0)
     differing = np.count_nonzero(~same & common[:, :, np.newaxis], axis=0)
     paired = values[1] - values[0]
-    means = mean(np.where(np.isnan(paired), np.nan, values).swapaxes(0, 1)).value
+    unpaired = np.isnan(paired) & ~np.isnan(paired).all(axis=0)
+    means = mean(np.where(unpaired, np.nan, values).swapaxes(0, 1)).value
     within = [(-1.0, 1.0) if RANGES[metric] == SHARES else REALS for metric in beside.metrics]
     lowest, highest = (np.array(ends, dtype=np.float64) for ends in zip(*within, strict=True))
     places = np.argwhere(differing)

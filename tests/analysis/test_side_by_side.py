@@ -75,7 +75,7 @@ def test_only_seeds_and_comparisons_that_both_have_are_compared() -> None:
 
 def test_a_figure_that_only_one_has_differs_and_has_no_difference() -> None:
     found = figures(rows(sqnr_db=None), rows())["sqnr_db", "qat"]
-    assert (found.differing, found.mean_a, found.mean_b, found.spread.n, found.spread.mean) == (3, None, None, 0, None)
+    assert (found.differing, found.mean_a, found.mean_b, found.spread.n, found.spread.mean) == (3, None, 40, 0, None)
     some = [*rows(seeds=(0, 1)), *rows(seeds=(2,), sqnr_db=None)]
     found = figures(some, rows(sqnr_db=50.0))["sqnr_db", "qat"]
     assert (found.differing, found.mean_a, found.mean_b, found.spread.n) == (3, 40, 50, 2)
