@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from qcompare.analysis.comparisons import TRUTH
 from qcompare.core.comparison import FLOAT_ROUTE, FLOAT_SIDE, PAIRS, Side
-from qcompare.core.engine import LABELS, EngineId
+from qcompare.core.engine import EngineId
 from qcompare.core.tap import OUTPUT
 
 Rows = Sequence[Mapping[str, str]]
@@ -78,16 +79,16 @@ def _sqnr(of: Of, sides: Sides, seed: int) -> float | None:
 
 
 def _accuracy_drop(of: Of, sides: Sides, seed: int) -> float | None:
-    """The accuracy of the float network less that of b. A float `.tflite` of the user's is a itself."""
-    a, b = sides
-    own = a if a.route == FLOAT_ROUTE else FLOAT_SIDE
+    """The accuracy of the float network less that of b. A float `.tflite` of the user's is evaluated by b's engine."""
+    b = sides[1]
+    own = FLOAT_SIDE if (TRUTH, FLOAT_SIDE) in of else Side(FLOAT_ROUTE, b.engine)
     found = [_accuracy(of, side, seed) for side in (own, b)]
     # Of shares: a drop of 0.97 to 0.96 is one of 0.01, to the last bit.
     return None if found[0] is None or found[1] is None else round(found[0] - found[1], 12)
 
 
 def _accuracy(of: Of, side: Side, seed: int) -> float | None:
-    sides = (Side("", LABELS), side)
+    sides = (TRUTH, side)
     return _column("top1_agreement")(of, sides, seed) if seed in of.get(sides, {}) else None
 
 

@@ -44,11 +44,11 @@ AGAINST_RUNTIMES: Mapping[str, Test] = {
     "dequantized": lambda a, b: a.engine == DEQUANTIZED,
     "learned": lambda a, b: a.engine == LEARNED,
 }
-"""Name -> whether a is such a one, where b is a runtime. On another route QAT is of another model."""
+"""Name -> whether a is such a one, where b is a runtime with a converted model. QAT is of its own route's."""
 
 
 def _against(family: Family, test: Test) -> Test:
-    return lambda a, b: b.engine.family is family and test(a, b)
+    return lambda a, b: b.engine.family is family and b.route != FLOAT_ROUTE and test(a, b)
 
 
 PAIRS: Mapping[str, Test] = {

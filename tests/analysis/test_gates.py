@@ -134,6 +134,10 @@ def test_a_float_file_stands_for_the_float_network() -> None:
     ]
     dropped, apart = lines(rows, ["float-interpreter"], accuracy_drop=0.1, max_lsb=0)
     assert dropped.endswith(": 0.2, above 0.1, in seed 0")
+    # Whatever the pair, and the float file itself is held to nothing.
+    rows += [row(0, "manual:reference", B, route, non_finite=0, max_lsb=0) for route in ("float", "given")]
+    assert [str(each.b and each.b.route) for each in judged(rows, ["manual-interpreter"], max_lsb=0)] == ["given"]
+    assert lines(rows, ["manual-interpreter"], accuracy_drop=0.1)[0].endswith(": 0.2, above 0.1, in seed 0")
     assert f"{B} of route float to {B} on route given: 1 LSB" in apart
 
 

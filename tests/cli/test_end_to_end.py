@@ -489,8 +489,10 @@ def test_report_makes_tables_and_plots_anew_without_tensorflow(runs, tmp_path):
     shutil.rmtree(tmp_path / "outputs" / ".store" / "plots")
     shutil.rmtree(folder / "seed=1")
     shutil.copytree(runs["lstm"].results() / "seed=1", folder / "seed=1")
-    run = commands.run("report", f"outputs/{name}", folder=tmp_path, python=["-X", "importtime"])
+    gates = ("check.max_lsb=0", "check.pairs=manual-interpreter")
+    run = commands.run("report", f"outputs/{name}", *gates, folder=tmp_path, python=["-X", "importtime"])
     assert run.returncode == 0, run.stderr
+    assert "gates: all 6 hold in every seed" in run.stdout.splitlines()
     assert "tensorflow" not in {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
     again = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     differing = {name for name in whole if whole[name] != again.get(name)}
