@@ -194,6 +194,9 @@ class Ascent:
         return whole
 
     def _add(self, name: str, before: Held, after: Held) -> None:
+        if before is after:
+            self.sums.tallies[self._fed, self._kernels, name] = self._nothing(len(after.reals))
+            return
         by_tap = self.layout.by_tap
         moved = after.reals - before.reals
         gone = before.reals - self._origin.reals
@@ -207,6 +210,12 @@ class Ascent:
             squares=self._spread(by_tap(np.square(moved, out=moved))),
             flips=int(np.count_nonzero(answers[0] != answers[1])) if answers else 0,
         )
+
+    def _nothing(self, samples: int) -> Tally:
+        """Of a rung by which nothing is computed otherwise."""
+        none = np.zeros(self.sums.taps)
+        n = self._spread(self.layout.widths * samples)
+        return Tally(n=n, changed=none.astype(np.int64), total=none, squares=none, cross=none, flips=0)
 
 
 def climbs(reads: Sequence[Reading], sums: Sums, kernels: str, *, classes: bool) -> Iterator[Climb]:

@@ -8,7 +8,7 @@ those of the model, and each operator follows a rule that is nearer to the kerne
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import final
 
@@ -52,6 +52,14 @@ class Found:
 
     tensors: Mapping[int, np.ndarray]
     cells: Mapping[int, np.ndarray]
+    _read: dict[tuple[int, np.dtype], np.ndarray] = field(default_factory=dict)
+
+    def as_read(self, tensor: Tensor) -> np.ndarray:
+        """What operators read of a tensor's values, [samples, elements] in its dtype; every rung reads the same."""
+        key = tensor.index, tensor.dtype
+        if key not in self._read:
+            self._read[key] = _as_read(tensor, self.tensors[tensor.index])
+        return self._read[key]
 
 
 Signature = tuple[object, ...]
@@ -97,8 +105,11 @@ class Climbed:
         tensors, operators = model.main.tensors, model.main.operators
         given = self.model.main.tensors[model.main.inputs[0]]
         others = {} if instead is None else instead.tensors
-        read = others.get(given.index)
-        entered = self._held(given, x) if read is None else _as_read(tensors[given.index], read)
+        read = (
+            {} if instead is None else {i: instead.as_read(tensors[i]).reshape(-1, *tensors[i].shape) for i in others}
+        )
+        entered = read.get(given.index)
+        entered = self._held(given, x) if entered is None else entered
         cells: dict[int, np.ndarray] = {}
 
         def fused(call: Call, rule: Rule | None) -> tuple[np.ndarray, ...]:
@@ -130,7 +141,7 @@ class Climbed:
             self._integers(fused) if self.in_integers else self._in_reals(fused),
             keep=[tensors[index].name for index in kept],
             chunk=len(x),
-            instead={i: _as_read(tensors[i], reals.reshape(len(x), *tensors[i].shape)) for i, reals in others.items()},
+            instead=read,
         ).tensors
         flat = {index: found[tensors[index].name].reshape(len(x), -1) for index in kept}
         return Found(tensors={index: _reals(tensors[index], values) for index, values in flat.items()}, cells=cells)
