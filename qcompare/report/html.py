@@ -18,7 +18,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from PIL import Image
 
 from qcompare.core.archive import Files
-from qcompare.core.engine import BY_DEFAULT
+from qcompare.core.engine import BY_DEFAULT, LABELS
 from qcompare.core.statement import Statement
 from qcompare.report import captions, csv
 from qcompare.report.alike import alike
@@ -480,7 +480,7 @@ def _between(rows: Rows) -> Shown:
     """Differences between configurations."""
     told = []
     for row in rows:
-        if row["reference"] != "labels":
+        if row["reference"] != str(LABELS):
             continue
         mean, low, high, p = (_real(row[name]) for name in ("mean", "ci95_low", "ci95_high", "p_holm"))
         told.append(

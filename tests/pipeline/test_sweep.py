@@ -411,6 +411,7 @@ def test_a_run_says_first_what_it_does_and_what_the_data_are(tmp_path, computing
     assert "stages are to be computed; no finished seed tells how long" in lines[1]
     assert lines[2] == f"data=digits: {told[0]}"
     understood = yaml.safe_load((what.folder / "config.yaml").read_text())["understood"]
+    assert len(understood.pop("sha256")) == 64
     assert understood == {
         "task": "classification",
         "classes": 10,
