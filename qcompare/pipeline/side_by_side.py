@@ -76,6 +76,7 @@ def tell(pairs: Sequence[tuple[Run, Run]], output: Path, console: Console) -> No
             "seeds": len(beside.seeds),
             "comparisons": len(beside.pairs),
             "figures": len(beside.pairs) * len(beside.metrics),
+            "computed": len({*beside.a.computed, *beside.b.computed}),
             "only_a": len(beside.a.pairs) - len(beside.pairs),
             "only_b": len(beside.b.pairs) - len(beside.pairs),
         }

@@ -42,8 +42,9 @@ FIRST = (
 def show(console: Console, names: tuple[str, str], counts: Mapping[str, int], changes: Rows, figures: Rows) -> None:
     """What differs between two runs.
 
-    names: of a and b. counts: of `seeds` and `comparisons` that both have, of `figures` of these, and of comparisons
-    that `only_a` and `only_b` have. changes, figures: rows of changes.csv and changed_figures.csv.
+    names: of a and b. counts: of `seeds` and `comparisons` that both have, of `figures` of these, of what was
+        `computed`, and of comparisons that `only_a` and `only_b` have.
+    changes, figures: rows of changes.csv and changed_figures.csv.
     """
     console.print()
     line(console, f"a: {names[0]}")
@@ -52,6 +53,8 @@ def show(console: Console, names: tuple[str, str], counts: Mapping[str, int], ch
     for name, only in zip("ab", ("only_a", "only_b"), strict=True):
         if counts[only]:
             line(console, f"only {name} has {counts[only]} comparisons")
+    computed = sum(bool(row["seeds"]) for row in changes)
+    line(console, f"computed: {computed} of {counts['computed']} weights, models and outputs differ")
     line(
         console,
         f"figures: {len(figures)} of {counts['figures']} differ, of {counts['comparisons']} comparisons in "
@@ -74,7 +77,7 @@ def changed(console: Console, changes: Rows) -> None:
         if len(ordered) > MOST_OF_A_KIND:
             line(console, f"{kind}: {len(ordered) - MOST_OF_A_KIND} more in changes.csv")
     if not changes:
-        line(console, "made with and by the same, and the same was computed")
+        line(console, "made with and by the same")
 
 
 def _told(row: Mapping[str, str]) -> str:

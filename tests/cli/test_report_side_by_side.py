@@ -40,11 +40,12 @@ def table(folder, name="changes.csv"):
 
 
 def test_two_equal_runs(here, report):
-    one, other = finished(here / "old" / "run"), finished(here / "new" / "run")
+    one, other = (finished(here / name / "run", outputs={0: 1, 1: 1, 2: 1}) for name in ("old", "new"))
     status, lines, err = report(one, other)
     assert (status, err) == (0, "")
     assert lines[3:] == [
-        "made with and by the same, and the same was computed",
+        "made with and by the same",
+        "computed: 0 of 2 weights, models and outputs differ",
         "figures: 0 of 45 differ, of 3 comparisons in 3 seeds",
         "outputs/side_by_side/changes.csv",
         "outputs/side_by_side/changed_figures.csv",
@@ -69,7 +70,7 @@ def test_what_changed_is_named(here, report):
     )
     status, lines, _ = report("old", "new", "--output", "there")
     assert status == 0
-    assert lines[1:9] == [
+    assert lines[1:10] == [
         "a: old",
         "b: new",
         "option: model.units: [8] -> [16]",
@@ -77,6 +78,7 @@ def test_what_changed_is_named(here, report):
         "package: ai-edge-litert: 2.1.0 -> 9.0",
         "outputs: interpreter:xnnpack on qat: differ in 2 of 3 seeds",
         "finding: remark: route qat: micro: so (seeds of a: 0; of b: 1)",
+        "computed: 1 of 2 weights, models and outputs differ",
         "figures: 3 of 45 differ, of 3 comparisons in 3 seeds",
     ]
     assert lines[-2:] == ["there/changes.csv", "there/changed_figures.csv"]

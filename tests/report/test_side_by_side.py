@@ -11,7 +11,7 @@ from tests.analysis.test_side_by_side import run
 from tests.finished import rows
 from tests.rows import row
 
-COUNTS = {"seeds": 3, "comparisons": 3, "figures": 45, "only_a": 0, "only_b": 0}
+COUNTS = {"seeds": 3, "comparisons": 3, "figures": 45, "computed": 7, "only_a": 0, "only_b": 0}
 
 
 def figures_of(a, b):
@@ -33,7 +33,8 @@ def test_equal_runs_are_said_to_be_equal():
     assert shown()[1:] == [
         "a: old/lstm-int8",
         "b: new/lstm-int8",
-        "made with and by the same, and the same was computed",
+        "made with and by the same",
+        "computed: 0 of 7 weights, models and outputs differ",
         "figures: 0 of 45 differ, of 3 comparisons in 3 seeds",
     ]
 
@@ -57,6 +58,7 @@ def test_changes_are_a_line_each_packages_that_compute_first_and_many_are_counte
         "outputs: micro on qat: differ in 2 of 3 seeds",
         "finding: remark: it is so (seeds of a: 0 1; of b: none)",
         "only b has 4 comparisons",
+        "computed: 1 of 7 weights, models and outputs differ",
         "figures: 0 of 45 differ, of 3 comparisons in 3 seeds",
     ]
 
