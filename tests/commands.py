@@ -27,6 +27,21 @@ def run(*arguments, folder, python=(), path=()):
     )
 
 
+def typed(command, folder):
+    """A line of a shell in a folder, `python` being the one that runs the tests: what it printed."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment() | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
+    return done.stdout
+
+
 def start(*arguments, folder):
     """`python -m qcompare` in a folder, at work."""
     return subprocess.Popen(

@@ -18,10 +18,10 @@ from qcompare.data.inputs import random_inputs
 from qcompare.models import keras_description
 from qcompare.models.keras_file import KerasFileError
 from qcompare.tflite import file
-from qcompare.tflite.artifact import Built, Place
+from qcompare.tflite.artifact import Place
 from qcompare.tflite.free_batch import settled
 from qcompare.tflite.matching import RENAMING, matched
-from qcompare.tflite.pair import check_alike, ends_in_softmax, float_ends, integer_ends, read, read_float
+from qcompare.tflite.pair import check_alike, ends_in_softmax, float_ends, integer_ends, read, read_float, told_of_ends
 from qcompare.tflite.reals import quantized, real_constants
 
 FROM_KERAS = Function("qcompare.export.keras", "of_file")
@@ -55,18 +55,18 @@ def load(float_path: Path, path: Path, child: Child) -> Pair:
         ends, given = integer_ends(path), read(str(path), "")
     except file.ModelFileError as error:
         raise PairError(str(error)) from error
-    findings: list[Finding] = []
+    findings, wanted = list[Finding](), ends_in_softmax(given.model.main)
     try:
         if _is_tflite(float_path):
             check_alike(float_path, float_ends(float_path), path, ends)
-            findings += _told(ends_in_softmax(file.load(float_path)[1].main), given)
+            findings += told_of_ends(ends_in_softmax(file.load(float_path)[1].main), wanted)
             floats = read_float(str(float_path), "", given)
         else:
             digest = "" if float_path.is_dir() or not float_path.exists() else file_digest(float_path)
             found = keras_description.of_file(float_path, digest)
             check_alike(float_path, keras_description.ends(found), path, ends)
-            findings += _told(
-                keras_description.ends_in_softmax(keras_description.described(found.layers, found.input_shape)), given
+            findings += told_of_ends(
+                keras_description.ends_in_softmax(keras_description.described(found.layers, found.input_shape)), wanted
             )
             floats = child.call(FROM_KERAS, str(float_path), digest, given)
     except (file.ModelFileError, KerasFileError) as error:
@@ -97,16 +97,6 @@ def _is_tflite(path: Path) -> bool:
     except OSError:
         return path.suffix not in (".keras", ".h5")
     return not start.startswith((b"PK", b"\x89HDF"))
-
-
-def _told(own: bool, given: Built) -> list[Finding]:
-    """That the float model's end is changed to that of the integer one, if it is."""
-    wanted = ends_in_softmax(given.model.main)
-    if own == wanted:
-        return []
-    put = "a softmax is put behind the float model: the integer model ends in one"
-    left = "the float model's softmax is left out: the integer model gives logits"
-    return [remark("end of the models", put if wanted else left)]
 
 
 def unmatched(real: Model, model: Model, reals: Mapping[Place, np.ndarray]) -> tuple[Finding, ...]:

@@ -15,7 +15,7 @@ from rich.table import Table
 from qcompare.core.explanation import Explanation, Layer, Suggestion, Suspect, Trial, decibels
 from qcompare.core.finding import Finding
 from qcompare.core.ladder import Climb, Difference, Fed
-from qcompare.report.terminal import WIDE, finding, line
+from qcompare.report.terminal import WIDE, finding, line, short
 
 VERSION = 1
 """Of the JSON."""
@@ -182,12 +182,6 @@ def named(layer: Layer) -> str:
         return "the input"
     more = f" and {len(layer.operators) - 1} more" if len(layer.operators) > 1 else ""
     return f"{layer.op} {layer.operators[0]}{more} ({short(layer.name)})"
-
-
-def short(name: str) -> str:
-    """A tensor's name without the others that the converter joined to it, and without its model's."""
-    first = name.partition(";")[0]
-    return first.partition("/")[2] or first
 
 
 def _rms(difference: Difference) -> float:

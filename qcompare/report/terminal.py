@@ -292,7 +292,7 @@ def tensors_table(tensors: Rows) -> Table:
             number(float(row[name] or "nan"), ".0f" if name.endswith("_lsb") and name != columns[0] else ".1f")
             for name in columns
         ]
-        table.add_row(_short(row["tap"]), row["op"] or "input", *numbers)
+        table.add_row(short(row["tap"]), row["op"] or "input", *numbers)
     return table
 
 
@@ -300,7 +300,7 @@ MOST_LAYERS = 20
 """Of the table of layers."""
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """A tensor's name without the others that the converter joined to it, and without its model's."""
     first = name.partition(";")[0]
     return first.partition("/")[2] or first

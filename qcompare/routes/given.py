@@ -8,7 +8,7 @@ from typing import final
 from qcompare.config.options import Config, GivenPair, content, file_content
 from qcompare.core.comparison import FLOAT_ROUTE
 from qcompare.core.engine import EngineId
-from qcompare.core.finding import Finding, remark
+from qcompare.core.finding import Finding
 from qcompare.core.function import Function
 from qcompare.core.network import Network
 from qcompare.core.stage import Stage
@@ -17,7 +17,7 @@ from qcompare.routes.route import Context
 from qcompare.routes.stages import BUILT, conversion, together
 from qcompare.tflite.artifact import Artifact, Built
 from qcompare.tflite.file import load
-from qcompare.tflite.pair import ends_in_softmax, with_reals
+from qcompare.tflite.pair import ends_in_softmax, told_of_ends, with_reals
 
 
 @final
@@ -104,11 +104,7 @@ def told(config: Config) -> tuple[Finding, ...]:
     else:
         found = keras_description.of_file(pair.keras.path, content(pair.keras))
         own = keras_description.ends_in_softmax(keras_description.described(found.layers, found.input_shape))
-    if own == wanted:
-        return ()
-    put = "a softmax is put behind the float model: the integer model ends in one"
-    left = "the float model's softmax is left out: the integer model gives logits"
-    return (remark("end of the models", put if wanted else left),)
+    return told_of_ends(own, wanted)
 
 
 def with_its_end(network: Stage[Network], pair: GivenPair) -> Stage[Network]:

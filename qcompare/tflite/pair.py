@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from qcompare.core.ends import Ends
+from qcompare.core.finding import Finding, remark
 from qcompare.core.graph import Graph, Model, Operator, Tensor
 from qcompare.tflite import schema
 from qcompare.tflite.artifact import Built
@@ -94,6 +95,16 @@ def with_reals(given: Built, float_model: Built) -> Built:
     if not float_model.content:
         return given
     return replace(given, reals=real_constants(settled(float_model.model), settled(given.model)))
+
+
+def told_of_ends(own: bool, wanted: bool) -> tuple[Finding, ...]:
+    """That the float model's end is changed to that of the integer one, if it is. own, wanted: whether each ends in a
+    softmax."""
+    if own == wanted:
+        return ()
+    put = "a softmax is put behind the float model: the integer model ends in one"
+    left = "the float model's softmax is left out: the integer model gives logits"
+    return (remark("end of the models", put if wanted else left),)
 
 
 def ends_in_softmax(graph: Graph) -> bool:

@@ -1,16 +1,12 @@
 """The walk through docs/explain.md, typed in a shell, and the tables of what --json prints."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from qcompare.core.explanation import CAUSES, SUGGESTIONS
-from tests.commands import ROOT, environment
+from tests.commands import ROOT, typed
 
 pytestmark = [pytest.mark.slow, pytest.mark.runtime]
 
@@ -30,21 +26,7 @@ def said(folder):
     """What each command printed."""
     (script,) = SCRIPT
     (folder / "models.py").write_text(script)
-    # `python` is the one that runs the tests.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    found = []
-    for command in COMMANDS:
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=folder,
-            env=environment() | {"PATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
-        found.append(done.stdout)
-    return found
+    return [typed(command, folder) for command in COMMANDS]
 
 
 def test_a_harmed_model_is_walked_through_from_symptom_to_cure(said):

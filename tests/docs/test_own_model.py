@@ -1,15 +1,11 @@
 """The commands of docs/own_model.md, typed one after the other in a shell."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.cli.test_keras_model import folder as lstm_folder
-from tests.commands import ROOT, environment
+from tests.commands import ROOT, typed
 
 pytestmark = [pytest.mark.slow, pytest.mark.runtime]
 
@@ -26,20 +22,7 @@ def folder(made):
 
 def test_ten_commands_lead_to_an_answer(folder):
     assert len(COMMANDS) == 10
-    # `python` is the one that runs the tests.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    said = []
-    for command in COMMANDS:
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=folder,
-            env=environment() | {"PATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr[-2000:])
-        said.append(done.stdout)
+    said = [typed(command, folder) for command in COMMANDS]
     assert "severity" in said[1]
     assert "post-training float16" in said[3]
     assert "matched_by" in said[6]
