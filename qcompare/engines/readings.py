@@ -82,13 +82,15 @@ def _readings(graph: Graph, roles: Mapping[int, Tap]) -> Iterator[Reading]:
             cell = operator.inputs[layout.CELL]
             steps = tensor.shape[0 if operator.options.get("time_major", False) else 1]
             of_cell = roles.get(cell, Tap(graph.tensors[cell].name))
-            yield Reading(
-                index=operator.index,
-                taps=_steps(of_cell, steps),
-                tensor=graph.tensors[cell],
-                writer=operator,
-                cell=True,
-            )
+            # One that computes in float32 keeps its cell to itself.
+            if graph.tensors[cell].integers is not None:
+                yield Reading(
+                    index=operator.index,
+                    taps=_steps(of_cell, steps),
+                    tensor=graph.tensors[cell],
+                    writer=operator,
+                    cell=True,
+                )
             yield Reading(index=index, taps=_steps(own, steps), tensor=tensor, writer=operator)
 
 

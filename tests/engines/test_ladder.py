@@ -13,6 +13,7 @@ import pytest
 from qcompare.core.graph import Graph, Model
 from qcompare.core.grid import Grid
 from qcompare.core.ladder import Climb, Fed, Ladder
+from qcompare.core.method import Method
 from qcompare.core.rung import Rung
 from qcompare.core.tap import OUTPUT, Tap
 from qcompare.engines import ladder as module
@@ -27,7 +28,7 @@ from qcompare.manual.ops import lstm
 from qcompare.manual.rule import Precision, Rounding, Rule
 from qcompare.manual.rules import KERNEL_SETS
 from qcompare.training.float_network import evaluate
-from tests.export.test_methods import network
+from tests.export.test_methods import converted, network, samples
 from tests.manual.test_ladder import SHAPE, built, inputs
 
 pytestmark = pytest.mark.slow
@@ -332,3 +333,12 @@ def test_a_fault_in_one_gate_at_one_time_step(monkeypatch: pytest.MonkeyPatch) -
         steps = {tap.step for tap in moved if tap.role == "recurrent_0/cell_state"}
         assert steps == ({1, 2} if fed is Fed.OWN else {1})
         assert first_rung(moved[Tap("recurrent_0/cell_state", 1)]) == "lstm_gates"
+
+
+def test_a_fused_lstm_that_computes_in_float32_has_a_ladder_without_its_cell() -> None:
+    """Its weights are float16: only the integer kernels tell their cells."""
+    made = converted("lstm", "fused", Method(name="float16"))
+    found = readings(made.model, made.places)
+    assert not any(reading.cell for reading in found)
+    (ladder,) = ladders(Path(model=made.model, reals=made.reals), found, samples()[:3], ["reference"])
+    assert {climb.op for climb in ladder.climbs} >= {"UNIDIRECTIONAL_SEQUENCE_LSTM", "FULLY_CONNECTED"}
