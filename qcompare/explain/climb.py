@@ -51,11 +51,20 @@ def size_of(model: Model) -> int:
     return sum(math.prod(tensors[index].shape) for operator in model.main.operators for index in operator.outputs)
 
 
-def levels(model: Model) -> list[tuple[str, frozenset[Rung]]]:
-    """Causes in the order of the ladder, above the graph's operators in real numbers, and the rungs applied by then."""
-    rungs = [rung for rung in rungs_of(model) if rung in IN_REALS]
-    in_reals = [(rung.value, frozenset(rungs[: number + 1])) for number, rung in enumerate(rungs)]
-    return [*in_reals, (INTEGERS, frozenset(Rung))]
+Levels = list[tuple[str, frozenset[Rung]]]
+"""Causes in the order of the ladder, above the graph's operators in real numbers, and the rungs applied by then."""
+
+
+def levels(model: Model) -> Levels:
+    """Each rung that the model has."""
+    rungs = rungs_of(model)
+    return [(rung.value, frozenset(rungs[: number + 1])) for number, rung in enumerate(rungs)]
+
+
+def levels_of_layers(model: Model) -> Levels:
+    """Those of real numbers, and all of integers together."""
+    own = len([rung for rung in rungs_of(model) if rung in IN_REALS])
+    return [*levels(model)[:own], (INTEGERS, frozenset(Rung))]
 
 
 def output_of(model: Model) -> Reading:
@@ -90,7 +99,7 @@ def output_climb(path: Path, x: np.ndarray, start: np.ndarray, end: np.ndarray |
 def climbs(path: Path, reads: Sequence[Reading], x: np.ndarray, kernels: str) -> tuple[Climb, ...]:
     """The ladder of every tap from the graph's operators in real numbers on, accumulated, then local. Raises
     NotCoveredError. x: float32 [samples, ...]."""
-    steps, kept = levels(path.model), [reading.index for reading in reads if not reading.cell]
+    steps, kept = levels_of_layers(path.model), [reading.index for reading in reads if not reading.cell]
 
     def computed(part: slice) -> list[Climb]:
         own = path.at((), x[part], kept)

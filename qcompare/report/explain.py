@@ -29,7 +29,13 @@ MEANING = {
     "clipping": "activations within their ranges",
     "rounding": "activations rounded",
     "bias": "biases rounded",
-    "integers": "integer arithmetic",
+    "accumulation": "integers, multiplied exactly",
+    "multiplier": "multipliers as the kernels hold them",
+    "kernel_rounding": "the kernels' own rounding",
+    "lstm_gates": "16-bit arguments of an LSTM's gates",
+    "functions": "tables of activation functions",
+    "lstm_cell": "an LSTM's cell as the kernel rounds it",
+    "lstm_output": "an LSTM's output likewise",
     "runtime": "the runtime",
 }
 
