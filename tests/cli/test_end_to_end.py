@@ -76,7 +76,7 @@ def test_a_run_leaves_its_results_and_nothing_else(runs, name):
     over = {path.name for path in (folder / "outputs").iterdir() if path.is_file()}
     together = {
         *("errors.csv", "summary.csv", "differences.csv", "methods.csv", "configurations.csv", "techniques.csv"),
-        "methods.png",
+        *("methods.png", "report.html"),
     }
     assert over == (together if name == "multirun" else set())
     for results in (path for path in (folder / "outputs").iterdir() if path.is_dir() and path.name != ".store"):
@@ -85,12 +85,15 @@ def test_a_run_leaves_its_results_and_nothing_else(runs, name):
         assert files == {
             *("config.yaml", "provenance.json", "configurations.csv", "times.csv"),
             *("errors.csv", "parameters.csv", "methods.csv", "findings.csv", "summary.csv", "differences.csv"),
-            *("ptq_seeds.png", "qat_seeds.png", "labels.png"),
+            *("tensors.csv", "ladder.csv", "ladder_summary.csv", "report.html"),
+            *("ptq_seeds.png", "qat_seeds.png", "labels.png", "ladder.png"),
             *(["latency.csv"] if "latency=true" in ARGUMENTS[name] else []),
         }
         for seed in results.glob("seed=*"):
             assert {path.name for path in seed.iterdir()} == {
                 *("trial.json", "errors.csv", "parameters.csv", "methods.csv", "findings.csv"),
+                *("tensors.csv", "ladder.csv", "ladder.png"),
+                *(["states.png"] if not results.name.startswith("dense") else []),
                 *("float_weights.npz", "qat_weights.npz", "float_outputs.npz"),
                 *(f"{route}{end}" for route in ("ptq", "qat") for end in (".tflite", "_outputs.npz")),
                 *(f"{route}_{plot}.png" for route in ("ptq", "qat") for plot in ("histograms", "scatter")),
