@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import final
 
 import numpy as np
@@ -246,10 +246,14 @@ def signature(model: Model, kernels: str, rungs: frozenset[Rung]) -> Signature:
 
     Raises NotCoveredError.
     """
-    return tuple(
-        _followed(operator, executor.rule_for(model, operator, kernels), kernels, rungs)
-        for operator in model.main.operators
-    )
+    rules = zip(model.main.operators, _rules(model, kernels), strict=True)
+    return tuple(_followed(operator, rule, kernels, rungs) for operator, rule in rules)
+
+
+@lru_cache(maxsize=8)
+def _rules(model: Model, kernels: str) -> tuple[Rule, ...]:
+    """The rule of each operator of the main graph, the same at every rung."""
+    return tuple(executor.rule_for(model, operator, kernels) for operator in model.main.operators)
 
 
 def _followed(operator: Operator, rule: Rule, kernels: str, rungs: frozenset[Rung]) -> object:
