@@ -45,7 +45,11 @@ def computed_anew(here, changed):
 
 
 def test_a_change_of_a_plot_draws_and_does_nothing_else(here):
-    assert computed_anew(here, "report/plots.py") == {"plots", "plots_over_seeds", *PAGE}
+    assert computed_anew(here, "report/scales.py") == {"plots_over_seeds", *PAGE}
+    assert computed_anew(here, "report/looks.py") == {
+        *("plots", "plots_over_seeds", "plots_of_ladders", "plot_of_ladders_over_seeds"),
+        *PAGE,
+    }
 
 
 def test_a_change_of_the_tables_on_the_terminal_computes_nothing(here):

@@ -30,7 +30,7 @@ from qcompare.core.engine import interpreter
 from qcompare.engines import litert
 from qcompare.report import csv
 from qcompare.report.experiment import STYLE, IncompleteError, main, png
-from qcompare.report.plots import COLOURS
+from qcompare.report.looks import COLOURS
 
 WITHOUT, WITH = interpreter("optimized"), interpreter("xnnpack")
 TRAINED = {"ptq": "", "qat": " QAT"}

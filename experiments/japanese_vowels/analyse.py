@@ -27,7 +27,7 @@ from matplotlib.patches import Patch
 from qcompare.analysis.statistics import Spread, paired_difference, spread
 from qcompare.report import csv
 from qcompare.report.experiment import STYLE, IncompleteError, main, png
-from qcompare.report.plots import COLOURS
+from qcompare.report.looks import COLOURS
 
 NETWORKS = {
     ("dense", ""): "dense",

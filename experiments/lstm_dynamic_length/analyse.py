@@ -51,7 +51,7 @@ from qcompare.export.convert import ptq_fused
 from qcompare.export.free_length import as_fed, free_length
 from qcompare.report import csv
 from qcompare.report.experiment import STYLE, IncompleteError, main, png
-from qcompare.report.plots import COLOURS
+from qcompare.report.looks import COLOURS
 from qcompare.tflite import schema
 from qcompare.training.float_network import architecture_of
 

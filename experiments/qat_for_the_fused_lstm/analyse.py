@@ -34,7 +34,7 @@ from qcompare.core.engine import EngineId
 from qcompare.core.tap import OUTPUT
 from qcompare.report import csv
 from qcompare.report.experiment import STYLE, IncompleteError, main, png
-from qcompare.report.plots import COLOURS, MARKERS
+from qcompare.report.looks import COLOURS, MARKERS
 
 STATISTICS = tuple(field.name for field in fields(Spread))
 WIDTH = 7.0

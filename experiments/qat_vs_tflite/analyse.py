@@ -36,7 +36,7 @@ from qcompare.core.grid import Grid
 from qcompare.data import dataset as datasets
 from qcompare.report import csv
 from qcompare.report.experiment import STYLE, IncompleteError, main, png
-from qcompare.report.plots import COLOURS, MARKERS
+from qcompare.report.looks import COLOURS, MARKERS
 from qcompare.tflite import artifact as artifacts
 
 OPTIONS = {

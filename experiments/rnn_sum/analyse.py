@@ -34,7 +34,7 @@ from qcompare.data import load
 from qcompare.data.dataset import Dataset
 from qcompare.report import csv
 from qcompare.report.experiment import STYLE, IncompleteError, main, png
-from qcompare.report.plots import COLOURS
+from qcompare.report.looks import COLOURS
 
 CONFIGURATIONS = [(method, lowering) for lowering in ("unrolled", "loop") for method in METHODS][:-1]
 """(method, lowering): all but int16x8 as a loop."""

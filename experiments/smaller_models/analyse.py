@@ -25,7 +25,7 @@ from matplotlib.lines import Line2D
 from qcompare.analysis.statistics import Spread, paired_difference, spread
 from qcompare.report import csv
 from qcompare.report.experiment import STYLE, IncompleteError, main, png
-from qcompare.report.plots import COLOURS
+from qcompare.report.looks import COLOURS
 
 KINDS = {"whole": COLOURS["reference"], "pruned": COLOURS["xnnpack"], "clustered": COLOURS["optimized"]}
 """The kinds of networks, and their colours."""

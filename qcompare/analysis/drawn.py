@@ -23,6 +23,7 @@ Histogram = tuple[np.ndarray, np.ndarray]
 class DrawnRoute:
     """One route of one seed.
 
+    title: the configuration, the route and the seed. about: the data and how many samples.
     histograms: of b - a, by (a, b). base, values: the engine along the horizontal axis, and its output in real units.
     others: what the runtimes give, in real units. lsb: one LSB of the output in real units.
     beside: the route of base where that is a runtime on another one.
@@ -30,6 +31,7 @@ class DrawnRoute:
 
     route: str
     title: str
+    about: str
     histograms: Mapping[tuple[EngineId, EngineId], Histogram]
     base: EngineId
     values: np.ndarray
@@ -38,8 +40,8 @@ class DrawnRoute:
     beside: str = ""
 
 
-def of(result: Result) -> list[DrawnRoute]:
-    """The routes whose output has a grid."""
+def of(result: Result, data: str) -> list[DrawnRoute]:
+    """The routes whose output has a grid. data: their name."""
     drawn = []
     for route in dict.fromkeys(pair.b.route for pair in result.comparisons):
         grid = route_grid(result, route, OUTPUT)
@@ -52,6 +54,7 @@ def of(result: Result) -> list[DrawnRoute]:
             DrawnRoute(
                 route=route,
                 title=f"{result.configuration}, route {route}, seed {result.seed}",
+                about=about(data, len(result.traces[base].values[OUTPUT])),
                 histograms={
                     (pair.a.engine, pair.b.engine): lsb_histogram(
                         _values(result, pair.a, grid), _values(result, pair.b, grid), grid
@@ -66,6 +69,11 @@ def of(result: Result) -> list[DrawnRoute]:
             )
         )
     return drawn
+
+
+def about(data: str, samples: int) -> str:
+    """What stands below the title of a plot of one seed."""
+    return f"data {data}, {samples} test samples"
 
 
 def _both(result: Result, a: Side, b: Side) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qcompare.analysis.drawn import about
+from qcompare.analysis.intervals import Estimate, mean
 from qcompare.analysis.ladder import WHOLE, roles
 from qcompare.analysis.result import Result
 from qcompare.core.engine import BY_DEFAULT
@@ -26,7 +28,8 @@ class DrawnLadder:
     """What the rungs to one kernel set change at the output of a route's model, [seeds, rungs], in their order.
 
     added: to the mean squared difference, in real units squared. rms: root of the mean square of each change, in real
-    units. mean_added: of the seeds, [rungs].
+    units. Means over the seeds and their 95 % intervals: mean_added, [rungs], and mean_whole, of what all rungs add,
+    [1]; mean_share, [rungs], of what share a rung is of the whole in a seed, NaN where nothing is added in any.
     """
 
     route: str
@@ -34,14 +37,24 @@ class DrawnLadder:
     rungs: tuple[str, ...]
     added: np.ndarray
     rms: np.ndarray
-    mean_added: np.ndarray
+    mean_added: Estimate
+    mean_whole: Estimate
+    mean_share: Estimate
 
-    @property
-    def mean_share(self) -> np.ndarray:
-        """Of the seeds, what share a rung is of all that is added in a seed, [rungs]; NaN where nothing is."""
-        whole = self.added.sum(axis=1, keepdims=True)
-        own = self.added[whole[:, 0] > 0]
-        return (own / own.sum(axis=1, keepdims=True)).mean(axis=0) if len(own) else np.full(len(self.rungs), np.nan)
+
+def drawn(*, route: str, kernels: str, rungs: tuple[str, ...], added: np.ndarray, rms: np.ndarray) -> DrawnLadder:
+    """A ladder with its means over the seeds."""
+    whole = added.sum(axis=1, keepdims=True)
+    return DrawnLadder(
+        route=route,
+        kernels=kernels,
+        rungs=rungs,
+        added=added,
+        rms=rms,
+        mean_added=mean(added),
+        mean_whole=mean(whole, within=(0.0, np.inf)),
+        mean_share=mean(added / np.where(whole > 0, whole, np.nan)),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,9 +71,10 @@ class DrawnState:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Drawn:
-    """What is drawn of one trial."""
+    """What is drawn of one trial. title: the configuration and the seed. about: the data and how many samples."""
 
     title: str
+    about: str
     ladders: tuple[DrawnLadder, ...]
     states: tuple[DrawnState, ...]
 
@@ -70,9 +84,9 @@ def chosen(kernel_sets: Sequence[str]) -> str:
     return KERNELS if KERNELS in kernel_sets else kernel_sets[0]
 
 
-def of_trial(result: Result) -> Drawn:
-    """The ladders of one trial, one a route."""
-    drawn, states = [], []
+def of_trial(result: Result, data: str) -> Drawn:
+    """The ladders of one trial, one a route. data: their name."""
+    found, states = [], []
     for route, ladders in result.ladders.items():
         by_kernels = {ladder.kernels: ladder for ladder in ladders.ladders}
         if not by_kernels:
@@ -82,20 +96,19 @@ def of_trial(result: Result) -> Drawn:
             if role.fed is not Fed.OWN:
                 continue
             if role.climbs[0].tap == OUTPUT:
-                drawn.append(_ladder(route, ladder.kernels, role.climbs[0]))
+                found.append(_ladder(route, ladder.kernels, role.climbs[0]))
             if all(climb.of_state for climb in role.climbs):
                 states.append(_state(route, ladder.kernels, role.name, role.climbs))
     title = f"{result.configuration}, seed {result.seed}"
-    return Drawn(title=title, ladders=tuple(drawn), states=tuple(states))
+    samples = max((len(trace.values[OUTPUT]) for trace in result.traces.values() if OUTPUT in trace.values), default=0)
+    return Drawn(title=title, about=about(data, samples), ladders=tuple(found), states=tuple(states))
 
 
 def _ladder(route: str, kernels: str, climb: Climb) -> DrawnLadder:
     found = climb.rungs.values()
     added = np.array([[(each.squares + each.cross) / each.n for each in found]])
     rms = np.sqrt([[each.squares / each.n for each in found]])
-    return DrawnLadder(
-        route=route, kernels=kernels, rungs=tuple(climb.rungs), added=added, rms=rms, mean_added=added.mean(axis=0)
-    )
+    return drawn(route=route, kernels=kernels, rungs=tuple(climb.rungs), added=added, rms=rms)
 
 
 def _state(route: str, kernels: str, role: str, climbs: Sequence[Climb]) -> DrawnState:
@@ -112,7 +125,7 @@ def at_output(ladder: pd.DataFrame) -> pd.DataFrame:
 
 def over_seeds(ladder: pd.DataFrame) -> list[DrawnLadder]:
     """The ladders of all seeds, one a route. ladder: the rows of ladder.csv."""
-    drawn = []
+    found = []
     for route, of_route in at_output(ladder).groupby("route_b", sort=False):
         kernels = chosen(list(dict.fromkeys(of_route["kernels"])))
         shown = of_route[(of_route["kernels"] == kernels) & (of_route["rung"] != WHOLE)]
@@ -121,14 +134,5 @@ def over_seeds(ladder: pd.DataFrame) -> list[DrawnLadder]:
             shown.pivot(index="seed", columns="rung", values=name)[rungs].to_numpy(np.float64)
             for name in ("added", "rms")
         )
-        drawn.append(
-            DrawnLadder(
-                route=str(route),
-                kernels=kernels,
-                rungs=tuple(rungs),
-                added=added,
-                rms=rms,
-                mean_added=added.mean(axis=0),
-            )
-        )
-    return drawn
+        found.append(drawn(route=str(route), kernels=kernels, rungs=tuple(rungs), added=added, rms=rms))
+    return found

@@ -110,8 +110,8 @@ def again(folder: Path, given: Mapping[str, Any]) -> int:
 
     values = finished.options(folder)
     check = gates_of(values, given)
-    # A run of a version without gates had none.
-    config = replace(read({CHECK: plain(NO_CHECK), **values}), outputs=folder.parent, fresh=False)
+    # Runs of versions without gates and PDFs had none.
+    config = replace(read({CHECK: plain(NO_CHECK), "pdf": False, **values}), outputs=folder.parent, fresh=False)
     if isinstance(config.data, FilesData):
         check_files(folder, "data", config.data)
     if isinstance(config.model, UserModel):

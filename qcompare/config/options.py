@@ -580,6 +580,7 @@ class Config:
     outputs: Path = option(path, "the folder that results go to")
     fresh: bool = option(flag, "compute everything anew, whatever is stored")
     latency: bool = option(flag, "measure too how long the interpreter takes a sample, at the end")
+    pdf: bool = option(flag, "plots of single seeds as PDF too, as those over the seeds are")
     verbose: bool = option(flag, "show the libraries' logs (-v)")
 
     def deciding(self) -> dict[str, Any]:
@@ -598,7 +599,7 @@ PATHS = ("outputs", "data.file", "data.path", "model.path", "model.float_path")
 UNDERSTOOD = "understood"
 """What config.yaml tells besides the options: what was understood of the data. It decides nothing."""
 
-HOW_MUCH = ("seed", "workers", "outputs", "fresh", "latency", "verbose", "check")
+HOW_MUCH = ("seed", "workers", "outputs", "fresh", "latency", "pdf", "verbose", "check")
 """Options that say how much is computed and where, and how it is judged, not what."""
 
 

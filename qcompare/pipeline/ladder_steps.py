@@ -9,7 +9,7 @@ from qcompare.analysis import drawn_ladder
 from qcompare.analysis.ladder_summary import LADDER_SUMMARY
 from qcompare.analysis.over_seeds import together as put_together
 from qcompare.analysis.result import Result
-from qcompare.config.options import GivenPair
+from qcompare.config.options import Config, GivenPair
 from qcompare.core import stored_ladders
 from qcompare.core.archive import Files
 from qcompare.core.comparison import FLOAT_ROUTE, FLOAT_SIDE, Side
@@ -70,25 +70,29 @@ def ladders(
     }
 
 
-def trial_plots(trial: Stage[Result]) -> Stage[Files]:
+def trial_plots(trial: Stage[Result], config: Config) -> Stage[Files]:
     """The plots of one seed's ladders."""
-    shown = Stage(name="ladders that are drawn", compute=drawn_ladder.of_trial, inputs={"result": trial}, codec=None)
+    inputs = {"result": trial, "data": config.data.name}
+    shown = Stage(name="ladders that are drawn", compute=drawn_ladder.of_trial, inputs=inputs, codec=None)
     return Stage(
         name="plots of ladders",
         compute=Function("qcompare.report.ladder", "draw_trial"),
-        inputs={"drawn": shown},
+        inputs={"drawn": shown, "for_paper": config.pdf},
         codec=FILES,
     )
 
 
-def over_seeds(name: str, ladders: tuple[Stage[pd.DataFrame], ...]) -> tuple[Stage[pd.DataFrame], Stage[Files]]:
-    """What is left of the ladders over the seeds, and its plot. ladders: the rows of ladder.csv of each."""
+def over_seeds(
+    name: str, about: str, ladders: tuple[Stage[pd.DataFrame], ...]
+) -> tuple[Stage[pd.DataFrame], Stage[Files]]:
+    """What is left of the ladders over the seeds, and its plot. name: of the configuration. about: data, seeds and
+    samples. ladders: the rows of ladder.csv of each."""
     together = Stage(name="rungs", compute=put_together, inputs={"frames": ladders}, codec=None)
     shown = Stage(name="drawn ladders", compute=drawn_ladder.over_seeds, inputs={"ladder": together}, codec=None)
     plots = Stage(
         name="plot of ladders over seeds",
         compute=Function("qcompare.report.ladder", "draw_seeds"),
-        inputs={"name": name, "ladders": shown},
+        inputs={"name": name, "about": about, "ladders": shown},
         codec=FILES,
     )
     return rows(LADDER_SUMMARY, together), plots

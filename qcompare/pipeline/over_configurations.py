@@ -25,6 +25,7 @@ from qcompare.pipeline.request import Request
 from qcompare.pipeline.results import LOCK, csv_of, options_of
 from qcompare.pipeline.store import Store
 from qcompare.report import csv
+from qcompare.report.alike import seeds
 from qcompare.report.templates import REPORT
 
 TABLES: tuple[Table[Any, Any], ...] = (ERRORS, SUMMARY, METHODS, DIFFERENCES)
@@ -74,7 +75,7 @@ def _written(
         between = steps.differences_between(errors, options)
         files[DIFFERENCES.file] = csv.joined([files[DIFFERENCES.file], store.files(between)[DIFFERENCES.file]])
         techniques = steps.techniques(methods, options)
-        plot = steps.methods_plot(methods, techniques)
+        plot = steps.methods_plot(about(known), methods, errors, techniques)
         files |= {**store.files(techniques), **store.files(plot)}
         of_several = {"together": techniques, "between": between, "plots": plot}
     page = report_steps.page(
@@ -98,6 +99,13 @@ def _together(table: Table[Any, Any], folders: Sequence[Path]) -> bytes:
         own = csv.texts((folder / table.file).read_bytes())
         rows += sorted(own, key=lambda row: int(row.get("seed", 0)))
     return csv.lines(table.dtypes, [row.values() for row in rows])
+
+
+def about(requests: Sequence[Request]) -> str:
+    """The data and the seeds of the requests."""
+    names = dict.fromkeys(request.config.data.name for request in requests)
+    numbers = sorted({seed for request in requests for seed in request.config.seed})
+    return f"data {', '.join(names)}, {seeds(numbers)}"
 
 
 def configurations(requests: Sequence[Request]) -> bytes:

@@ -144,11 +144,12 @@ def write(
     errors, summary = steps.summary(tuple(trial.tables[ERRORS.file] for trial in ended))
     differences = steps.differences(errors)
     files |= {**store.files(summary), **store.files(differences)}
+    about = f"data {request.config.data.name}, {seeds(request.config.seed)}, {data.x_test[0]} test samples"
     rungs, waterfall = ladder_steps.over_seeds(
-        request.configuration, tuple(trial.tables[LADDER.file] for trial in ended)
+        request.configuration, about, tuple(trial.tables[LADDER.file] for trial in ended)
     )
     files |= store.files(rungs)
-    drawn = steps.seeds_plots(request.configuration, errors, summary)
+    drawn = steps.seeds_plots(request.configuration, about, errors, summary)
     plots = {**store.files(drawn), **store.files(waterfall)}
     files |= plots
     files["configurations.csv"] = configurations(request)

@@ -179,11 +179,17 @@ def method_of(context: Context) -> str:
     return Given().name if isinstance(context.config.model, GivenPair) else context.method.name
 
 
-def trial_plots(trial: Stage[Result]) -> Stage[Files]:
+def trial_plots(trial: Stage[Result], config: Config) -> Stage[Files]:
     """The plots of one seed."""
-    figures = Stage(name="what is drawn", compute=drawn.of, inputs={"result": trial}, codec=None)
+    figures = {"result": trial, "data": config.data.name}
     return Stage(
-        name="plots", compute=Function("qcompare.report.trial", "draw"), inputs={"routes": figures}, codec=FILES
+        name="plots",
+        compute=Function("qcompare.report.trial", "draw"),
+        inputs={
+            "routes": Stage(name="what is drawn", compute=drawn.of, inputs=figures, codec=None),
+            "for_paper": config.pdf,
+        },
+        codec=FILES,
     )
 
 
@@ -211,21 +217,22 @@ def techniques(methods: str, options: dict[str, dict[str, Any]]) -> Stage[pd.Dat
     return rows(TECHNIQUES, Stage(name="models", compute=models, inputs=inputs, codec=None))
 
 
-def methods_plot(methods: str, techniques: Stage[pd.DataFrame]) -> Stage[Files]:
-    """What methods are worth against what their models take."""
+def methods_plot(about: str, methods: str, errors: str, techniques: Stage[pd.DataFrame]) -> Stage[Files]:
+    """What methods are worth against what their models take. about: data and seeds. methods, errors: methods.csv and
+    errors.csv over all."""
     return Stage(
         name="plot of methods",
         compute=Function("qcompare.report.methods", "draw"),
-        inputs={"methods": methods, "techniques": techniques},
+        inputs={"about": about, "methods": methods, "errors": errors, "techniques": techniques},
         codec=FILES,
     )
 
 
-def seeds_plots(name: str, errors: Stage[pd.DataFrame], over: Stage[pd.DataFrame]) -> Stage[Files]:
-    """The plots over the seeds."""
+def seeds_plots(name: str, about: str, errors: Stage[pd.DataFrame], over: Stage[pd.DataFrame]) -> Stage[Files]:
+    """The plots over the seeds. name: of the configuration. about: data, seeds and samples."""
     return Stage(
         name="plots over seeds",
         compute=Function("qcompare.report.seeds", "draw"),
-        inputs={"name": name, "errors": errors, "summary": over},
+        inputs={"name": name, "about": about, "errors": errors, "summary": over},
         codec=FILES,
     )

@@ -73,7 +73,7 @@ def trial(config: Config, configuration: str, seed: int) -> Trial:
         comparisons=pairs,
         result=result,
         tables=_tables(result) | tensor_steps.tables(configuration, context, artifacts, result),
-        plots=(steps.trial_plots(result), ladder_steps.trial_plots(result)),
+        plots=(steps.trial_plots(result, config), ladder_steps.trial_plots(result, config)),
     )
 
 

@@ -21,7 +21,7 @@ def ladder(shares: str) -> Caption:
         title="Waterfall of the ladders",
         alt=f"Bars of what each rung adds to the squared error. Shares: {shares}.",
         below="Bars are means over the seeds of the squared error itself, in which a seed of large errors counts for "
-        "more than in the shares beside them; dots are seeds.",
+        "more than in the shares beside them; dots are seeds, black lines the intervals of the means.",
     )
 
 
@@ -29,14 +29,16 @@ def seeds(route: str) -> Caption:
     return Caption(
         title=f"Pairs of route {route}, a dot a seed",
         alt="Unequal integers, largest difference and SQNR of each pair of engines; means stand in the table above.",
-        below=f"Route {route}: every seed a dot.",
+        below=f"Route {route}: every seed a dot, grey lines join the same seed; line and band are the mean and its "
+        "interval.",
     )
 
 
 LABELS = Caption(
     title="How right every engine is, a dot a seed",
     alt="Means and intervals stand in the table above.",
-    below="Against the labels: every seed a dot.",
+    below="Against the labels: every seed a dot, grey lines join the same seed; line and band are the mean and its "
+    "interval. The axis holds at least 20 test samples.",
 )
 
 
@@ -57,7 +59,7 @@ def histograms(seed: int) -> Callable[[str], Caption]:
         return Caption(
             title=f"Differences on route {route}, seed {seed}",
             alt="For each pair of engines how often each difference in LSB occurs among the outputs, on a log axis.",
-            below=f"Route {route}, seed {seed}.",
+            below=f"Route {route}, seed {seed}; the differences from one engine share their range.",
         )
 
     return of_route

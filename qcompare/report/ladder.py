@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from qcompare.core.archive import Files
+from qcompare.report.looks import GAP, MARGIN, WIDTH, box, notes
 from qcompare.report.page import (
-    HEADING,
+    HEAD,
     LABEL,
-    TICK,
     Axis,
     Cells,
     Dots,
@@ -26,9 +26,9 @@ from qcompare.report.page import (
     Ticks,
     Words,
     boxes,
+    files,
     fitting,
     line_height,
-    png,
     room_below,
     room_left,
     round_ticks,
@@ -39,7 +39,6 @@ from qcompare.report.page import (
 if TYPE_CHECKING:
     from qcompare.analysis.drawn_ladder import Drawn, DrawnLadder, DrawnState
 
-WIDTH, MARGIN, GAP = 7.0, 0.1, 0.18
 ROW = 0.19
 TITLE = line_height(LABEL) + 0.12
 """Above a panel."""
@@ -50,39 +49,37 @@ MORE, LESS, TOTAL = "#D55E00", "#0072B2", "0.55"
 SEED = Look(colour="0.15", marker="o")
 
 
-def draw_trial(drawn: Drawn) -> Files:
-    """File name -> PNG, of one trial: a waterfall, and where there are states a heat map."""
-    files = {}
+def draw_trial(drawn: Drawn, for_paper: bool) -> Files:
+    """File name -> plot, of one trial: a waterfall, and where there are states a heat map. for_paper: as PDF too."""
+    found: dict[str, bytes] = {}
     if drawn.ladders:
-        files["ladder.png"] = png(waterfall(drawn.ladders, title=drawn.title))
+        page = waterfall(drawn.ladders, title=drawn.title, about=drawn.about)
+        found |= files("ladder", page, for_paper=for_paper)
     if drawn.states:
-        files["states.png"] = png(heat(drawn.states, title=drawn.title))
-    return files
+        page = heat(drawn.states, title=drawn.title, about=drawn.about)
+        found |= files("states", page, for_paper=for_paper)
+    return found
 
 
-def draw_seeds(name: str, ladders: Sequence[DrawnLadder]) -> Files:
-    """File name -> PNG, over the seeds: a waterfall."""
-    return {"ladder.png": png(waterfall(ladders, title=name))} if ladders else {}
+def draw_seeds(name: str, about: str, ladders: Sequence[DrawnLadder]) -> Files:
+    """File name -> plot, over the seeds: a waterfall. name: of the configuration. about: data, seeds and samples."""
+    return files("ladder", waterfall(ladders, title=name, about=about)) if ladders else {}
 
 
-def waterfall(ladders: Sequence[DrawnLadder], *, title: str) -> Page:
+def waterfall(ladders: Sequence[DrawnLadder], *, title: str, about: str = "") -> Page:
     """What each rung adds to the mean squared error of the output, from the float network down to the device.
 
-    A panel a route with a row a rung: on the left bars that begin where the one above ends, means over the seeds, and
-    as a dot what the rung adds in each seed; on the right the RMS of each change by itself, on a log axis.
+    A panel a route with a row a rung: on the left bars that begin where the one above ends, means over the seeds with
+    their intervals, and as a dot what the rung adds in each seed; on the right the RMS of each change by itself, on a
+    log axis with a lane for what is next to none.
     """
     names = {name for ladder in ladders for name in ladder.rungs} | {WHOLE}
     left = MARGIN + 0.1 + widest(names)
     shares = widest(text for ladder in ladders for text in _shares(ladder)) + 0.12
     right_width = 1.9
     width = WIDTH - left - shares - right_width - 0.45
-    several = any(len(ladder.added) > 1 for ladder in ladders)
-    note = (
-        "a bar: mean over the seeds of what a rung adds (orange) or takes away (blue); a dot: one seed"
-        if several
-        else "a bar: what a rung adds (orange) or takes away (blue)"
-    )
-    bottom = MARGIN + line_height(TICK) + 0.1
+    words, bottom = notes(list(_told(ladders)), WIDTH)
+    bottom += 0.1
     laid: list[Panel] = []
     for number, ladder in enumerate(reversed(ladders)):
         height = ROW * (len(ladder.rungs) + 1)
@@ -119,9 +116,18 @@ def waterfall(ladders: Sequence[DrawnLadder], *, title: str) -> Page:
         )
         laid += [beside, place]
         bottom += height + TITLE
-    words = (Words(x=WIDTH / 2, y=MARGIN, text=note, across="center", along="bottom"),)
-    page_height = bottom + line_height(HEADING) + 0.06
-    return Page(width=WIDTH, height=page_height, title=title, panels=laid[::-1], words=words)
+    return Page(width=WIDTH, height=bottom + HEAD, title=title, about=about, panels=laid[::-1], words=words)
+
+
+def _told(ladders: Sequence[DrawnLadder]) -> Iterator[str]:
+    """What bars, dots and lines are."""
+    if any(len(ladder.added) > 1 for ladder in ladders):
+        yield "a bar: mean over the seeds of what a rung adds (orange) or takes away (blue)"
+        yield "a dot: one seed"
+        yield "black lines and brackets: 95 % intervals of the means"
+    else:
+        yield "a bar: what a rung adds (orange) or takes away (blue)"
+    yield f"{NONE}: less than {LEAST:g} of the largest change"
 
 
 WHOLE = "whole"
@@ -129,8 +135,21 @@ WHOLE = "whole"
 
 
 def _shares(ladder: DrawnLadder) -> list[str]:
-    """What stands beside the bars: the share of the whole."""
-    return [_share(float(share)) for share in (*ladder.mean_share, 1.0)]
+    """What stands beside the bars: the share of the whole, and its interval."""
+    found = ladder.mean_share
+    own = [
+        " ".join(filter(None, [_share(value), _interval(low, high)]))
+        for value, low, high in zip(*(each.tolist() for each in (found.value, found.low, found.high)), strict=True)
+    ]
+    return [*own, _share(1.0)]
+
+
+def _interval(low: float, high: float) -> str:
+    """In percent; none where it is undefined, or would be [0, 0]."""
+    if math.isnan(low) or max(abs(low), abs(high)) < 0.0005:
+        return ""
+    ends = (f"{100 * end:.1f}" if abs(end) < 0.0995 else f"{100 * end:.0f}" for end in (low, high))
+    return f"[{', '.join(ends)}]".replace("-0.0", "0.0").replace("-", "\N{MINUS SIGN}")
 
 
 def _share(share: float) -> str:
@@ -146,14 +165,16 @@ def _share(share: float) -> str:
 
 def _ends(ladder: DrawnLadder) -> np.ndarray:
     """Where the bars begin and end, [rungs + 1]."""
-    return np.concatenate([[0.0], np.cumsum(ladder.mean_added)])
+    return np.concatenate([[0.0], np.cumsum(ladder.mean_added.value)])
 
 
 def _sums_axis(ladder: DrawnLadder, width: float) -> Axis:
     ends, own = _ends(ladder), _own_ends(ladder)
-    high = max(float(ends.max()), float(own.max(initial=0.0)), 1e-12)
-    low = min(0.0, float(own.min(initial=0.0)))
-    high += 0.04 * (high - low)
+    between = [reach for _, *sides in _intervals(ladder) for reach in sides]
+    high = max(float(ends.max()), float(own.max(initial=0.0)), *between, 1e-12)
+    low = min(0.0, float(own.min(initial=0.0)), *between)
+    room = 0.04 * (high - low)
+    low, high = low - room if low else low, high + room
     ticks = fitting((_with_plain_zero(round_ticks(low, high, most)) for most in (5, 4, 3, 2, 1)), low, high, width)
     return Axis(low=low, high=high, ticks=ticks, label="mean squared error (real units squared)", lines=True)
 
@@ -168,8 +189,21 @@ def _own_ends(ladder: DrawnLadder) -> np.ndarray:
     return np.concatenate([_ends(ladder)[:-1] + ladder.added, whole], axis=1)
 
 
+def _intervals(ladder: DrawnLadder) -> list[tuple[int, float, float]]:
+    """Of the rows that have one: the row, and the ends of the interval from where its bar begins."""
+    low, high = (
+        np.concatenate([_ends(ladder)[:-1] + own, whole])
+        for own, whole in (
+            (ladder.mean_added.low, ladder.mean_whole.low),
+            (ladder.mean_added.high, ladder.mean_whole.high),
+        )
+    )
+    ends = zip(low.tolist(), high.tolist(), strict=True)
+    return [(row, least, most) for row, (least, most) in enumerate(ends) if least < most]
+
+
 def _steps(ladder: DrawnLadder) -> list[Mark]:
-    """The bars, lines from each to the next, and the seeds."""
+    """The bars, lines from each to the next, the seeds, and the intervals of the means."""
     ends, rows = _ends(ladder), np.arange(len(ladder.rungs))
     begin, end = ends[:-1], ends[1:]
     marks: list[Mark] = []
@@ -185,6 +219,8 @@ def _steps(ladder: DrawnLadder) -> list[Mark]:
     after = np.where(end == begin, -0.32, 0.32)
     links = [[(at, row + high), (at, row + 0.68)] for row, at, high in zip(rows, end, after, strict=True)]
     marks.append(Lines(points=np.array(links), colour="0.4", width=0.6))
+    if between := [[(low, row), (high, row)] for row, low, high in _intervals(ladder)]:
+        marks.append(Lines(points=np.array(between), colour="black", width=1.1))
     if len(ladder.added) > 1:
         own = _own_ends(ladder)
         down = np.broadcast_to(np.arange(own.shape[1]) + _spread(len(own))[:, np.newaxis], own.shape)
@@ -199,7 +235,7 @@ def _spread(seeds: int) -> np.ndarray:
 
 def _labels(ladder: DrawnLadder, x: Axis) -> list[Mark]:
     at = x.high + 0.012 * (x.high - x.low)
-    heading = Words(x=at, y=-0.5, text="mean share", colour="0.3", along="bottom")
+    heading = Words(x=at, y=-0.5, text="mean share" if len(ladder.added) > 1 else "share", colour="0.3", along="bottom")
     return [heading, *(Words(x=at, y=row, text=text, colour="0.3") for row, text in enumerate(_shares(ladder)))]
 
 
@@ -240,13 +276,15 @@ def _dots(ladder: DrawnLadder, x: Axis) -> list[Mark]:
 
 
 def _lanes(rows: int, x: Axis) -> list[Mark]:
-    """Every second row, so that a dot is found in its row far from the names."""
+    """Every second row, so that a dot is found in its row far from the names; and where what is next to none stands."""
     odd = np.arange(1, rows, 2)
     low, high = np.full(len(odd), x.low), np.full(len(odd), x.high)
-    return [Polygons(corners=boxes(low, high, odd - 0.5, odd + 0.5), face="0.95")]
+    none = min(x.ticks)
+    lane = box(x.low, 2 * none - x.low, -0.5, rows - 0.5, "0.9")
+    return [Polygons(corners=boxes(low, high, odd - 0.5, odd + 0.5), face="0.95"), lane]
 
 
-def heat(states: Sequence[DrawnState], *, title: str) -> Page:
+def heat(states: Sequence[DrawnState], *, title: str, about: str = "") -> Page:
     """The accumulated error of each unit of a state at each time step, a row of panels a state, a column a route; both
     routes of a state share its colours."""
     by_role: dict[str, list[DrawnState]] = {}
@@ -260,7 +298,9 @@ def heat(states: Sequence[DrawnState], *, title: str) -> Page:
     room = (WIDTH - left - scale - MARGIN) / len(routes) - GAP
     width = min(room, max(1.6, 0.22 * most))
     page_width = left + len(routes) * (width + GAP) + scale + MARGIN
-    bottom = MARGIN + line_height(TICK) + 0.06
+    note = f"RMS over the samples, real numbers to {states[0].kernels} integers (real units)"
+    words, bottom = notes([note], page_width)
+    bottom += 0.06
     panels: list[Panel] = []
     for number, (role, found) in enumerate(reversed(by_role.items())):
         highest = max(float(state.rms.max()) for state in found) or 1.0
@@ -286,11 +326,7 @@ def heat(states: Sequence[DrawnState], *, title: str) -> Page:
         row.append(_scale(left + len(routes) * (width + GAP) + 0.02, bottom, height, highest))
         panels += row[::-1]
         bottom += height + TITLE
-    note = f"RMS over the samples, real numbers to {states[0].kernels} integers (real units)"
-    size = min(TICK, TICK * (page_width - 2 * MARGIN) / text_width(note, TICK))
-    words = (Words(x=page_width / 2, y=MARGIN, text=note, size=size, across="center", along="bottom"),)
-    page_height = bottom + line_height(HEADING) + 0.06
-    return Page(width=page_width, height=page_height, title=title, panels=panels[::-1], words=words)
+    return Page(width=page_width, height=bottom + HEAD, title=title, about=about, panels=panels[::-1], words=words)
 
 
 def _heading(role: str, state: DrawnState, width: float) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle
+from itertools import cycle, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from qcompare.core.archive import Files
+from qcompare.core.engine import LABELS
 from qcompare.report import csv
+from qcompare.report.looks import MARGIN, WIDTH, notes
 from qcompare.report.page import (
-    HEADING,
+    HEAD,
     LABEL,
     TICK,
     Axis,
@@ -25,21 +27,23 @@ from qcompare.report.page import (
     Polygons,
     Words,
     boxes,
+    files,
     fitting,
     line_height,
     padded,
-    png,
     room_below,
     room_left,
     round_ticks,
     widest,
 )
+from qcompare.report.scales import accuracy_ends
+from qcompare.report.seed_rows import BAND, LINK
 from qcompare.report.terminal import in_float
 
 if TYPE_CHECKING:
     import pandas as pd
 
-WIDTH, HEIGHT, MARGIN = 7.0, 1.9, 0.1
+HEIGHT = 1.9
 LINE = line_height(TICK) + 0.05
 APART = 0.1
 """Inches from the dots of one method to those of another one of the same size."""
@@ -53,31 +57,47 @@ LOOKS = [Look(colour=colour, marker=marker) for colour, marker in zip(COLOURS, "
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Method:
-    """What is drawn of one method. kib: mean size. values: of each seed, as the axis has them; mean, low, high: theirs
-    and the interval, NaN for one seed."""
+    """What is drawn of one method. kib: mean size. values: by seed, as the axis has them, those that are defined; mean,
+    low, high: theirs and the interval, NaN for one seed. samples: of which a value is a share; 0 of a regression."""
 
     name: str
     kib: float
-    values: np.ndarray
+    values: Mapping[int, float]
+    samples: int
     mean: float
     low: float
     high: float
     look: Look
 
 
-def draw(methods: str, techniques: pd.DataFrame) -> Files:
-    """File name -> PNG. methods: methods.csv over all configurations. techniques: the rows of techniques.csv."""
-    return {"methods.png": png(against_size(csv.texts(methods.encode()), techniques))}
+def draw(about: str, methods: str, errors: str, techniques: pd.DataFrame) -> Files:
+    """File name -> plot. about: data and seeds. methods, errors: methods.csv and errors.csv over all configurations.
+    techniques: the rows of techniques.csv."""
+    samples = samples_of(csv.texts(errors.encode()))
+    if len(counts := set(samples.values())) == 1:
+        about = f"{about}, {counts.pop()} test samples"
+    return files("methods", against_size(csv.texts(methods.encode()), techniques, samples, about=about))
 
 
-def against_size(methods: Sequence[Mapping[str, str]], techniques: pd.DataFrame) -> Page:
+def samples_of(errors: Sequence[Mapping[str, str]]) -> dict[str, int]:
+    """Configuration -> the fewest samples of a seed that its engines answered. errors: the rows of errors.csv."""
+    found: dict[str, int] = {}
+    for row in errors:
+        if row["engine_a"] == str(LABELS) and (n := int(row["n"] or 0)):
+            found[row["configuration"]] = min(n, found.get(row["configuration"], n))
+    return found
+
+
+def against_size(
+    methods: Sequence[Mapping[str, str]], techniques: pd.DataFrame, samples: Mapping[str, int], *, about: str = ""
+) -> Page:
     """Accuracy in percent, or the mean absolute error of a regression, against KiB of the `.tflite`.
 
-    Methods whose files have the same size stand side by side, APART from each other.
+    Methods whose files have the same size stand side by side, APART from each other. samples: by configuration.
     """
     looks = dict(zip(dict.fromkeys(techniques["method"]), cycle(LOOKS), strict=False))
     panels = {
-        (str(model), str(metric)): [_method(row, methods, looks) for _, row in own.iterrows()]
+        (str(model), str(metric)): [_method(row, methods, samples, looks) for _, row in own.iterrows()]
         for (model, metric), own in techniques.groupby(["model", "metric"], sort=False)
     }
     axes = {key: _values_axis(key[1], shown) for key, shown in panels.items()}
@@ -85,8 +105,10 @@ def against_size(methods: Sequence[Mapping[str, str]], techniques: pd.DataFrame)
     names = [method.name for shown in panels.values() for method in _known(shown)]
     beside = 2 * BESIDE + widest(names) + MARGIN
     page_width = max(WIDTH, left + 0.5 * WIDTH + beside)
-    note = "a dot: one seed; line and band: mean and its 95 % interval; files of one size stand side by side"
-    bottom = MARGIN + line_height(TICK) + 0.08
+    words, bottom = notes(
+        [*_told(shown for shown in panels.values()), "files of one size stand side by side"], page_width
+    )
+    bottom += 0.08
     laid: list[Panel] = []
     for key, shown in reversed(panels.items()):
         own = _panel(key[0], _known(shown), axes[key], page_width - left - beside)
@@ -95,27 +117,39 @@ def against_size(methods: Sequence[Mapping[str, str]], techniques: pd.DataFrame)
         bottom += room_below(x)
         laid.append(replace(own, left=left, bottom=bottom, x=x))
         bottom += own.height + line_height(LABEL) + 0.14
-    words = (Words(x=page_width / 2, y=MARGIN, text=note, across="center", along="bottom"),)
-    height = bottom + line_height(HEADING) + 0.1
     worth = " and ".join(WORTH[metric] for metric in dict.fromkeys(techniques["metric"]))
     title = f"{worth[0].upper()}{worth[1:]} against the size of the model, by method"
-    return Page(width=page_width, height=height, title=title, panels=laid, words=words)
+    return Page(width=page_width, height=bottom + HEAD, title=title, about=about, panels=laid, words=words)
+
+
+def _told(panels: Iterable[Sequence[Method]]) -> Iterator[str]:
+    """What dots, lines and bands are, and how much one sample is."""
+    shown = [method for panel in panels for method in panel]
+    yield "a dot: one seed"
+    if any(len(method.values) > 1 for method in shown):
+        yield "grey lines join the same seed"
+        yield "line and band: mean over the seeds and its 95 % interval"
+    if len(counts := {method.samples for method in shown if method.samples}) == 1:
+        yield f"one sample is {100 / counts.pop():.2g} points"
 
 
 WORTH = {"accuracy": "accuracy", "mae": "mean absolute error"}
 AXES = {"accuracy": "accuracy (%)", "mae": "MAE (real units)"}
 
 
-def _method(row: pd.Series, methods: Sequence[Mapping[str, str]], looks: Mapping[str, Look]) -> Method:
+def _method(
+    row: pd.Series, methods: Sequence[Mapping[str, str]], samples: Mapping[str, int], looks: Mapping[str, Look]
+) -> Method:
     percent = 100 if row["metric"] == "accuracy" else 1
     own = [each for each in methods if all(each[name] == row[name] for name in ("configuration", "route"))]
-    values = np.array([float(each[str(row["metric"])] or "nan") for each in own])
+    values = {int(each["seed"]): percent * float(each[str(row["metric"])]) for each in own if each[str(row["metric"])]}
     kib = _real(row["file_bytes"]) / 1024
     marked = f"{row['method']}{in_float(str(row['method']), _real(row['weights_in_float32']))}"
     return Method(
         name=f"{marked}: {kib:.1f} KiB",
         kib=kib,
-        values=percent * values[~np.isnan(values)],
+        values=values,
+        samples=samples.get(str(row["configuration"]), 0) if row["metric"] == "accuracy" else 0,
         mean=percent * _real(row["mean"]),
         low=percent * _real(row["ci95_low"]),
         high=percent * _real(row["ci95_high"]),
@@ -130,7 +164,7 @@ def _real(value: object) -> float:
 
 def _known(shown: Sequence[Method]) -> list[Method]:
     """Those that have a size and figures, by size."""
-    return sorted((method for method in shown if method.values.size and method.kib > 0), key=lambda each: each.kib)
+    return sorted((method for method in shown if method.values and method.kib > 0), key=lambda each: each.kib)
 
 
 def _values_axis(metric: str, shown: Sequence[Method]) -> Axis:
@@ -138,9 +172,14 @@ def _values_axis(metric: str, shown: Sequence[Method]) -> Axis:
     known = _known(shown)
     if not known:
         return Axis(low=0, high=1, label=label)
-    ends = [end for each in known for end in (*each.values, each.low, each.high) if not np.isnan(end)]
-    low, high = padded(np.array(ends), 0.01)
-    return Axis(low=low, high=high, ticks=round_ticks(low, high, 5), label=label, lines=True)
+    ends = np.array([end for each in known for end in (*each.values.values(), each.low, each.high)])
+    ends = ends[~np.isnan(ends)]
+    samples = min((each.samples for each in known), default=0)
+    low, high = (100 * end for end in accuracy_ends(ends / 100, samples)) if samples else padded(ends, 0.01)
+    ticks = round_ticks(low, high, 5)
+    if samples:
+        ticks = {at: text for at, text in ticks.items() if 0 <= at <= 100}
+    return Axis(low=low, high=high, ticks=ticks, label=label, lines=True)
 
 
 def _panel(title: str, shown: Sequence[Method], y: Axis, width: float) -> Panel:
@@ -154,7 +193,12 @@ def _panel(title: str, shown: Sequence[Method], y: Axis, width: float) -> Panel:
     high = width / inches
     ticks = fitting((round_ticks(0, high, count) for count in range(8, 0, -1)), 0, high, width)
     at = [place / inches for place in side_by_side([place * inches for place in places])]
-    marks = [mark for method, x in zip(shown, at, strict=True) for mark in _dots(method, x, inches)]
+    placed = list(zip(shown, at, strict=True))
+    marks = [
+        *(mark for method, x in placed for mark in _band(method, x, inches)),
+        *_links(placed),
+        *(mark for method, x in placed for mark in _dots(method, x, inches)),
+    ]
     height = max(HEIGHT, LINE * len(shown))
     for number, method in enumerate(shown):
         x, up = high + BESIDE / inches, y.high - (number + 0.5) * LINE * (y.high - y.low) / height
@@ -185,11 +229,28 @@ def _end(group: Sequence[float]) -> float:
 def _dots(method: Method, x: float, inches: float) -> list[Mark]:
     """inches: that a unit of x takes."""
     half = 0.04 / inches
-    marks: list[Mark] = [
-        Dots(x=np.full(method.values.size, x), y=method.values, look=method.look, size=3, edge=0.6),
+    values = np.array(list(method.values.values()))
+    return [
+        Dots(x=np.full(len(values), x), y=values, look=method.look, size=3, edge=0.6),
         Lines(points=np.array([[(x - half, method.mean), (x + half, method.mean)]]), colour="black", width=1.1),
     ]
+
+
+def _band(method: Method, x: float, inches: float) -> list[Mark]:
+    """The interval, if there is one."""
     if np.isnan(method.low):
-        return marks
+        return []
+    half = 0.04 / inches
     ends = (np.asarray(end) for end in (x - half, x + half, method.low, method.high))
-    return [Polygons(corners=boxes(*ends), face="0.87"), *marks]
+    return [Polygons(corners=boxes(*ends), face=BAND)]
+
+
+def _links(placed: Sequence[tuple[Method, float]]) -> list[Mark]:
+    """Lines that join the dots of a seed."""
+    lines = [
+        [(left, one.values[seed]), (right, after.values[seed])]
+        for (one, left), (after, right) in pairwise(placed)
+        for seed in one.values
+        if seed in after.values
+    ]
+    return [Lines(points=np.array(lines), colour=LINK, width=0.5)] if lines else []

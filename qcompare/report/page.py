@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal, Protocol
+from typing import Literal, Protocol, final
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_mixed import MixedModeRenderer
+from matplotlib.backends.backend_pdf import PdfFile, RendererPdf
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -30,6 +33,12 @@ from PIL import Image
 
 FONT = "DejaVu Sans"
 DPI = 200
+FINE = 300
+"""Of the dots of a PDF that are drawn as an image."""
+
+MANY = 500
+"""Dots of one look of which a PDF has an image: as shapes they would make a file of megabytes."""
+
 HEADING, LABEL, TICK = 9.0, 8.0, 7.5
 """Sizes of text: a page's title; titles and labels of panels; ticks and legends."""
 
@@ -100,6 +109,7 @@ class Dots:
             facecolor=self.look.face,
             edgecolor=self.look.colour,
             linewidth=self.edge,
+            rasterized=len(self.x) > MANY,
         )
         dots.set_transform(IdentityTransform())
         figure.add_artist(dots)
@@ -207,11 +217,13 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Page:
-    """Panels and words, both placed in inches."""
+    """Panels and words, both placed in inches, below HEAD inches for the title and, in small, what it is about: data,
+    seeds and samples."""
 
     width: float
     height: float
     title: str
+    about: str
     panels: Sequence[Panel]
     words: Sequence[Words] = ()
 
@@ -251,6 +263,15 @@ def room_below(axis: Axis) -> float:
     return LABEL_GAP + line_height(TICK) + (0.03 + line_height(LABEL) if axis.label else 0)
 
 
+HEAD = 0.12 + line_height(HEADING) + line_height(TICK)
+"""Inches that the heading of a page takes."""
+
+
+def files(name: str, page: Page, *, for_paper: bool = True) -> dict[str, bytes]:
+    """The page as NAME.png to look at and, for a paper, NAME.pdf, whose shapes are sharp at any size."""
+    return {f"{name}.png": png(page), **({f"{name}.pdf": pdf(page)} if for_paper else {})}
+
+
 def png(page: Page) -> bytes:
     """The page as a PNG without date or version: the same page gives the same bytes, whatever the user's matplotlibrc
     says."""
@@ -258,22 +279,58 @@ def png(page: Page) -> bytes:
         mpl.rcdefaults()
         figure = Figure((page.width, page.height), dpi=DPI)
         canvas = FigureCanvasAgg(figure)
-        inches = figure.dpi_scale_trans
-        size = min(HEADING, HEADING * (page.width - 0.2) / max(text_width(page.title, HEADING), 0.1))
-        heading = Words(
-            x=page.width / 2, y=page.height - 0.07, text=page.title, size=size, across="center", along="top"
-        )
-        for panel in page.panels:
-            _draw(panel, figure, inches)
-        for words in (heading, *page.words):
-            words.draw(figure, inches)
-        for order, artist in enumerate(figure.artists):
-            artist.set_zorder(order)
+        _lay_out(page, figure)
         canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     content = io.BytesIO()
     image.save(content, format="png", compress_level=6, dpi=(DPI, DPI))
     return content.getvalue()
+
+
+@final
+class _Outlining(RendererPdf):
+    """Text becomes outlines. Publishers refuse Type 3 fonts, and cutting TrueType fonts to the letters of a page takes
+    longer than all else about it."""
+
+    draw_text = RendererBase.draw_text
+
+
+def pdf(page: Page) -> bytes:
+    """The page as a PDF without fonts, date or version: the same page gives the same bytes."""
+    content = io.BytesIO()
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        figure = Figure((page.width, page.height), dpi=72)
+        _lay_out(page, figure)
+        written = PdfFile(content, metadata={"Creator": None, "Producer": None, "CreationDate": None})
+        written.newPage(page.width, page.height)
+        shapes = _Outlining(written, FINE, page.height, page.width)
+        renderer = MixedModeRenderer(figure, page.width, page.height, FINE, shapes)
+        # A renderer in all but its class, as matplotlib's own backend uses it.
+        figure.draw(renderer)  # type: ignore[arg-type]
+        renderer.finalize()
+        written.finalize()
+    return content.getvalue()
+
+
+def _lay_out(page: Page, figure: Figure) -> None:
+    """Everything of a page in a figure of its size."""
+    inches = figure.dpi_scale_trans
+    for panel in page.panels:
+        _draw(panel, figure, inches)
+    for words in (*_heading(page), *page.words):
+        words.draw(figure, inches)
+    for order, artist in enumerate(figure.artists):
+        artist.set_zorder(order)
+
+
+def _heading(page: Page) -> Iterator[Words]:
+    below = 0.07
+    for text, size, colour in ((page.title, HEADING, "black"), (page.about, TICK, "0.3")):
+        fits = min(size, size * (page.width - 0.2) / max(text_width(text, size), 0.1))
+        y = page.height - below
+        yield Words(x=page.width / 2, y=y, text=text, size=fits, colour=colour, across="center", along="top")
+        below += line_height(size)
 
 
 def _draw(panel: Panel, figure: Figure, inches: Transform) -> None:

@@ -6,21 +6,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qcompare.core.archive import Files
-from qcompare.report import plots
-from qcompare.report.page import png
+from qcompare.report.histograms import error_histograms
+from qcompare.report.page import files
+from qcompare.report.scatter import scatter
 
 if TYPE_CHECKING:
     from qcompare.analysis.drawn import DrawnRoute
 
 
-def draw(routes: Sequence[DrawnRoute]) -> Files:
-    """File name -> PNG: for each route histograms of the differences and, where runtimes gave outputs, a scatter."""
-    drawn = {}
-    for route in routes:
-        drawn[f"{route.route}_histograms.png"] = png(plots.error_histograms(route.histograms, title=route.title))
-        if route.others:
-            figure = plots.scatter(
-                route.base, route.values, route.others, scale=route.lsb, title=route.title, beside=route.beside
+def draw(routes: Sequence[DrawnRoute], for_paper: bool) -> Files:
+    """File name -> plot: for each route histograms of the differences and, where runtimes gave outputs, a scatter.
+    for_paper: as PDF too."""
+    drawn: dict[str, bytes] = {}
+    for of in routes:
+        histograms = error_histograms(of.histograms, title=of.title, about=of.about)
+        drawn |= files(f"{of.route}_histograms", histograms, for_paper=for_paper)
+        if of.others:
+            page = scatter(
+                of.base, of.values, of.others, scale=of.lsb, title=of.title, about=of.about, beside=of.beside
             )
-            drawn[f"{route.route}_scatter.png"] = png(figure)
+            drawn |= files(f"{of.route}_scatter", page, for_paper=for_paper)
     return drawn

@@ -50,7 +50,7 @@ def routes(*fallen):
         artifacts={},
         traces=traces,
     )
-    return {route.route: route for route in drawn.of(result)}
+    return {route.route: route for route in drawn.of(result, "digits")}
 
 
 def test_routes_with_a_model_are_drawn_with_every_pair_but_the_labels():

@@ -151,7 +151,7 @@ def test_a_trial_that_fell_has_no_rows_and_what_is_not_covered_is_told():
     fell = fallen("lstm-int8", 4, (), failure("trial", "crashed"))
     assert not list(LADDER.rows(fell))
     assert not list(LADDER_TENSORS.rows(fell))
-    assert drawn_ladder.of_trial(fell).ladders == ()
+    assert drawn_ladder.of_trial(fell, "digits").ladders == ()
     (told,) = FINDINGS.rows(result("xnnpack"))
     assert (told.route, told.where) == ("ptq", "ladder")
 
@@ -167,7 +167,7 @@ def test_the_summary_is_of_the_seeds_at_the_output():
 
 
 def test_what_is_drawn_of_the_default_kernels():
-    drawn = drawn_ladder.of_trial(result("reference", "xnnpack"))
+    drawn = drawn_ladder.of_trial(result("reference", "xnnpack"), "digits")
     (ladder,) = drawn.ladders
     assert (ladder.kernels, ladder.rungs) == ("xnnpack", ("weights", "rounding"))
     assert ladder.added.tolist() == [[2.0, -0.5]]
@@ -176,7 +176,7 @@ def test_what_is_drawn_of_the_default_kernels():
     assert state.rms.tolist() == [[0, 0], [math.sqrt(2), 0], [math.sqrt(8), 0]]
     (over,) = drawn_ladder.over_seeds(LADDER.made(result("reference", "xnnpack")))
     assert (over.rungs, over.added.tolist()) == (ladder.rungs, ladder.added.tolist())
-    (first,) = drawn_ladder.of_trial(result("reference", "micro")).ladders
+    (first,) = drawn_ladder.of_trial(result("reference", "micro"), "digits").ladders
     assert first.kernels == "reference"
 
 

@@ -76,7 +76,7 @@ def test_a_run_leaves_its_results_and_nothing_else(runs, name):
     over = {path.name for path in (folder / "outputs").iterdir() if path.is_file()}
     together = {
         *("errors.csv", "summary.csv", "differences.csv", "methods.csv", "configurations.csv", "techniques.csv"),
-        *("methods.png", "report.html"),
+        *("methods.png", "methods.pdf", "report.html"),
     }
     assert over == (together if name == "multirun" else set())
     for results in (path for path in (folder / "outputs").iterdir() if path.is_dir() and path.name != ".store"):
@@ -86,7 +86,7 @@ def test_a_run_leaves_its_results_and_nothing_else(runs, name):
             *("config.yaml", "provenance.json", "configurations.csv", "times.csv"),
             *("errors.csv", "parameters.csv", "methods.csv", "findings.csv", "summary.csv", "differences.csv"),
             *("tensors.csv", "ladder.csv", "ladder_summary.csv", "report.html"),
-            *("ptq_seeds.png", "qat_seeds.png", "labels.png", "ladder.png"),
+            *(f"{plot}.{kind}" for plot in ("ptq_seeds", "qat_seeds", "labels", "ladder") for kind in ("png", "pdf")),
             *(["latency.csv"] if "latency=true" in ARGUMENTS[name] else []),
         }
         for seed in results.glob("seed=*"):
@@ -487,7 +487,7 @@ def test_report_makes_tables_and_plots_anew_without_tensorflow(runs, tmp_path):
         # By which report tells what data the run was made with, and what it does not measure anew.
         if path.name not in ("configurations.csv", "latency.csv"):
             path.unlink()
-    for path in folder.rglob("*.png"):
+    for path in (*folder.rglob("*.png"), *folder.rglob("*.pdf")):
         path.unlink()
     shutil.rmtree(tmp_path / "outputs" / ".store" / "plots")
     shutil.rmtree(folder / "seed=1")

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qcompare.analysis.drawn_ladder import Drawn, DrawnLadder, DrawnState
+from qcompare.analysis.drawn_ladder import Drawn, DrawnState, drawn
+from qcompare.analysis.intervals import mean
 from qcompare.report.ladder import LESS, MORE, TOTAL, draw_seeds, draw_trial, heat, waterfall
-from qcompare.report.page import Cells, Dots, Page, Panel, Polygons, Words, png
+from qcompare.report.page import Cells, Dots, Lines, Page, Panel, Polygons, Words, png
 
 ADDED = np.array([[4.0, 2.0, 0.0, -1.0], [2.0, 4.0, 0.0, -2.0]])
-LADDER = DrawnLadder(
+LADDER = drawn(
     route="ptq",
     kernels="xnnpack",
     rungs=("operators", "weights", "bias", "functions"),
     added=ADDED,
     rms=np.array([[2.0, 1.5, 0.0, 1e-3], [1.5, 2.0, 0.0, 1e-9]]),
-    mean_added=ADDED.mean(axis=0),
 )
 STATE = DrawnState(
     route="ptq", kernels="xnnpack", role="recurrent_0/h", first=0, rms=np.array([[0.0, 1.0], [2.0, 4.0]])
@@ -50,10 +50,28 @@ def test_a_dot_is_what_a_rung_adds_in_a_seed():
     assert np.array_equal(dots.x.reshape(2, 5), [[4, 5, 6, 5, 5], [2, 7, 6, 4, 4]])
 
 
-def test_shares_stand_beside_the_bars():
+def test_shares_and_their_intervals_stand_beside_the_bars():
     left, _ = panels(waterfall([LADDER], title="lstm-int8"))
     texts = [mark.text for mark in left.marks if isinstance(mark, Words)]
-    assert texts == ["mean share", "65 %", "70 %", "0 %", "\N{MINUS SIGN}35 %", "100 %"]
+    shares = mean(ADDED / ADDED.sum(axis=1, keepdims=True))
+    low, high = (f"{100 * end[0]:.0f}".replace("-", "\N{MINUS SIGN}") for end in (shares.low, shares.high))
+    assert texts[:2] == ["mean share", f"65 % [{low}, {high}]"]
+    assert texts[2].startswith("70 % [")
+    assert texts[4].startswith("\N{MINUS SIGN}35 % [")
+    assert texts[3::2] == ["0 %", "100 %"]
+
+
+def test_lines_over_the_bars_are_the_intervals_of_their_means():
+    left, _ = panels(waterfall([LADDER], title="lstm-int8"))
+    (lines,) = [mark.points for mark in left.marks if isinstance(mark, Lines) and mark.colour == "black"]
+    added, whole = mean(ADDED), mean(ADDED.sum(axis=1, keepdims=True), within=(0, np.inf))
+    begins = np.array([0, 3, 6])
+    expected = np.stack([added.low, added.high], axis=1)[[0, 1, 3]] + begins[:, np.newaxis]
+    assert lines[:3, :, 0] == pytest.approx(expected)
+    assert lines[3, :, 0] == pytest.approx([whole.low[0], whole.high[0]])
+    assert lines[..., 1].tolist() == [[0, 0], [1, 1], [3, 3], [4, 4]]
+    assert lines[..., 0].max() < left.x.high
+    assert lines[..., 0].min() > left.x.low
 
 
 def test_changes_stand_on_a_log_axis_and_what_is_none_in_a_place_of_its_own():
@@ -67,22 +85,13 @@ def test_changes_stand_on_a_log_axis_and_what_is_none_in_a_place_of_its_own():
 
 
 def test_one_seed_has_no_dots_over_its_bars():
-    one = DrawnLadder(
-        route="ptq", kernels="micro", rungs=LADDER.rungs, added=ADDED[:1], rms=LADDER.rms[:1], mean_added=ADDED[0]
-    )
+    one = drawn(route="ptq", kernels="micro", rungs=LADDER.rungs, added=ADDED[:1], rms=LADDER.rms[:1])
     left, _ = panels(waterfall([one], title="lstm-int8"))
     assert not [mark for mark in left.marks if isinstance(mark, Dots)]
 
 
 def test_no_error_at_all_is_drawn_too():
-    none = DrawnLadder(
-        route="ptq",
-        kernels="micro",
-        rungs=("operators",),
-        added=np.zeros((2, 1)),
-        rms=np.zeros((2, 1)),
-        mean_added=np.zeros(1),
-    )
+    none = drawn(route="ptq", kernels="micro", rungs=("operators",), added=np.zeros((2, 1)), rms=np.zeros((2, 1)))
     assert png(waterfall([none], title="lstm-int8"))
 
 
@@ -97,11 +106,13 @@ def test_cells_are_units_upwards_and_time_steps_to_the_right():
 
 
 def test_files_are_what_there_is_to_draw():
-    assert list(draw_trial(Drawn(title="lstm-int8", ladders=(LADDER,), states=(STATE,)))) == [
-        "ladder.png",
-        "states.png",
-    ]
-    assert list(draw_trial(Drawn(title="dense-int8", ladders=(LADDER,), states=()))) == ["ladder.png"]
-    assert draw_trial(Drawn(title="dense-float32", ladders=(), states=())) == {}
-    assert draw_seeds("dense-float32", []) == {}
-    assert list(draw_seeds("dense-int8", [LADDER])) == ["ladder.png"]
+    def names(for_paper=False, **drawn_parts):
+        shown = Drawn(title="lstm-int8", about="data digits", **{"ladders": (), "states": ()} | drawn_parts)
+        return list(draw_trial(shown, for_paper))
+
+    assert names(ladders=(LADDER,), states=(STATE,)) == ["ladder.png", "states.png"]
+    assert names(ladders=(LADDER,)) == ["ladder.png"]
+    assert names(for_paper=True, ladders=(LADDER,)) == ["ladder.png", "ladder.pdf"]
+    assert names() == []
+    assert draw_seeds("dense-float32", "", []) == {}
+    assert list(draw_seeds("dense-int8", "", [LADDER])) == ["ladder.png", "ladder.pdf"]

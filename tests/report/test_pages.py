@@ -1,6 +1,7 @@
 """What the plots draw, read back from the pages, and the bytes of the files."""
 
 import io
+import re
 import struct
 import subprocess
 import sys
@@ -14,16 +15,13 @@ from PIL import Image
 
 from qcompare.core.engine import EngineId
 from qcompare.core.tap import Tap
-from qcompare.report.page import TICK, Dots, Lines, Polygons, Words, png, text_width
-from qcompare.report.plots import (
-    COLOURS,
-    MARKERS,
-    against_labels,
-    compared_routes,
-    error_histograms,
-    over_seeds,
-    scatter,
-)
+from qcompare.report.histograms import error_histograms
+from qcompare.report.looks import COLOURS, MARKERS
+from qcompare.report.page import MANY, TICK, Dots, Lines, Polygons, Words, pdf, png, text_width
+from qcompare.report.scales import FEWEST_SAMPLES, accuracy_ends
+from qcompare.report.scatter import scatter
+from qcompare.report.seed_rows import BAND, LINK
+from qcompare.report.seeds import BORDER, against_labels, compared_routes, over_seeds
 from tests import rows as by_hand
 from tests.rows import errors_of, summary_of
 
@@ -83,7 +81,7 @@ def dots(panel):
     return {row: sorted(values) for row, values in found.items()}
 
 
-def medians(panel):
+def means(panel):
     """The values at the black lines."""
     lines = [mark.points for mark in marks(panel, Lines) if mark.colour == "black"]
     return [value(panel, line[0, 0]) for line in np.concatenate(lines)] if lines else []
@@ -106,13 +104,25 @@ def engines(by_name):
     }
 
 
-def test_every_seed_is_a_dot_and_the_median_is_the_summary_s():
+def links(panel):
+    """The lines that join the dots of a seed: from (value, row), to (value, row)."""
+    lines = [mark.points for mark in marks(panel, Lines) if mark.colour == LINK]
+    ends = np.concatenate(lines).tolist() if lines else []
+    return [[(value(panel, x), round(y)) for x, y in line] for line in ends]
+
+
+def test_every_seed_is_a_dot_and_the_mean_and_its_interval_are_the_summary_s():
     rows = [differing(seed, b=b) for seed in range(5) for b in ("interpreter:reference", "micro")]
     rate, largest, sqnr = panels_of(drawn(rows))
     assert dots(rate) == {line: pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05]) for line in (0, 1)}
     assert dots(largest) == {line: pytest.approx([1, 2, 3, 4, 5]) for line in (0, 1)}
     assert dots(sqnr) == {line: [40, 41, 42, 43, 44] for line in (0, 1)}
-    assert medians(largest) == pytest.approx([3, 3])
+    assert means(largest) == pytest.approx([3, 3])
+    summary = summary_of(rows)
+    own = summary[summary["metric"] == "max_lsb"].iloc[0]
+    (bands,) = [mark.corners for mark in marks(largest, Polygons) if mark.face == BAND]
+    assert [value(largest, x) for x in np.unique(bands[..., 0])] == pytest.approx([own["ci95_low"], own["ci95_high"]])
+    assert len(bands) == 2
     assert labels(rate.y) == ["qat vs interpreter:reference", "qat vs micro"]
 
 
@@ -128,9 +138,32 @@ def test_zero_and_exact_have_lanes_and_are_inside_the_axes():
         inside = [lane.corners[..., 0].min() < x < lane.corners[..., 0].max() for x in points(panel)[:, 0]]
         assert sum(inside) == 1
     assert labels(sqnr.x)[-1] == "exact"
-    # The exact seed has no SQNR, so a median of the other two would not be that of the seeds.
-    assert len(medians(largest)) == 1
-    assert medians(sqnr) == []
+    # The exact seed has no SQNR, so a mean of the other two would not be that of the seeds.
+    assert len(means(largest)) == 1
+    assert means(sqnr) == []
+
+
+def test_lines_join_the_dots_of_a_seed_in_rows_of_one_kind():
+    rows = [row(seed, b=b, max_lsb=1 + seed + (b == "micro"), max_abs_error=0.1, mismatch_rate=0.1, sqnr_db=40.0)
+            for seed in range(3) for b in ("interpreter:reference", "micro")]  # fmt: skip
+    rows += [differing(seed, "float", "micro") for seed in range(3)] + [failed(3, b="micro")]
+    _, largest, _ = panels_of(drawn(rows))
+    found = sorted(links(largest))
+    assert [[place for _, place in line] for line in found] == [[0, 1]] * 3
+    assert [x for line in found for x, _ in line] == pytest.approx([1, 2, 2, 3, 3, 4])
+
+
+def test_what_lanes_lines_and_bands_are_is_told():
+    page = drawn([exact(0), differing(1), differing(0, b="micro"), differing(1, b="micro")])
+    told = " ".join(words.text for words in page.words)
+    assert "0 is no unequal integer" in told
+    assert "exact is every output equal" in told
+    assert "95 % interval" in told
+    assert "join the same seed" in told
+    told = " ".join(words.text for words in drawn([differing(0)]).words)
+    assert "interval" not in told
+    assert "join" not in told
+    assert "exact" not in told
 
 
 def test_all_exact_is_drawn():
@@ -170,14 +203,21 @@ def test_only_the_output_is_drawn():
     assert dots(rate) == {0: [0, 0]}
     truth = [row(0, "labels", top1_agreement=0.5), row(0, "labels", tap=Tap("recurrent_0/h"), top1_agreement=0.1)]
     (panel,) = panels_of(beside_labels(truth))
-    assert points(panel).tolist() == [[0.5, 0]]
+    assert points(panel).tolist() == [[50, 0]]
 
 
 def test_pairs_of_one_kind_stand_between_lines():
     kinds = [("qat", "interpreter:reference"), ("qat", "micro"), ("manual:micro", "micro"), ("float", "micro")]
     for panel in panels_of(drawn([differing(0, *pair) for pair in kinds])):
-        borders = [mark.points for mark in marks(panel, Lines) if mark.colour != "black"]
+        borders = [mark.points for mark in marks(panel, Lines) if mark.colour == BORDER]
         assert np.concatenate(borders)[:, 0, 1].tolist() == [1.5, 2.5]
+
+
+def test_a_runtime_against_its_own_arithmetic_is_another_kind():
+    pairs = [("manual:micro", "micro"), ("manual:dequantized", "micro")]
+    panel, *_ = panels_of(drawn([differing(0, *pair) for pair in pairs]))
+    borders = [mark.points for mark in marks(panel, Lines) if mark.colour == BORDER]
+    assert np.concatenate(borders)[:, 0, 1].tolist() == [0.5]
 
 
 def test_a_runtime_on_another_route_is_told_apart():
@@ -205,8 +245,8 @@ def test_routes_are_drawn_that_compare_more_than_the_labels():
     assert compared_routes(errors_of([])) == []
 
 
-def test_one_seed_has_no_median():
-    assert all(medians(panel) == [] for panel in panels_of(drawn([differing(4)])))
+def test_one_seed_has_no_mean():
+    assert all(means(panel) == [] for panel in panels_of(drawn([differing(4)])))
 
 
 @pytest.mark.parametrize("metric", ["top1_agreement", "rmse"])
@@ -218,13 +258,42 @@ def test_engines_against_the_labels(metric):
         for engine, value in values.items()
     ]
     rows += [differing(0)]
-    ptq, qat = panels_of(beside_labels(rows))
-    assert (ptq.title, qat.title) == ("route ptq", "route qat")
-    assert ptq.bottom > qat.bottom + qat.height
-    for panel in (ptq, qat):
-        assert {round(y): x for x, y in points(panel)} == {0: 0.9, 1: 0.8, 2: 0.7}
-        assert labels(panel.y) == list(values)
-    assert ("RMSE" in qat.x.label) == (metric == "rmse")
+    (panel,) = panels_of(beside_labels(rows))
+    times = 1 if metric == "rmse" else 100
+    found = [times * value for value in values.values()] * 2
+    assert {round(y): x for x, y in points(panel)} == pytest.approx(dict(enumerate(found)))
+    assert labels(panel.y) == [f"{route} {engine}" for route in ("ptq", "qat") for engine in values]
+    assert ("RMSE" in panel.x.label) == (metric == "rmse")
+    borders = [mark.points for mark in marks(panel, Lines) if mark.colour == BORDER]
+    assert np.concatenate(borders)[:, 0, 1].tolist() == [2.5]
+
+
+def test_seeds_are_joined_over_all_routes():
+    rows = [row(seed, "labels", "float", "float", top1_agreement=0.5 + 0.1 * seed) for seed in range(2)]
+    rows += [row(seed, "labels", "micro", route, top1_agreement=0.4) for route in ("ptq", "qat") for seed in range(2)]
+    (panel,) = panels_of(beside_labels(rows))
+    lines = np.concatenate([mark.points for mark in marks(panel, Lines) if mark.colour == LINK])
+    assert lines[..., 0].tolist() == pytest.approx(np.array([[50, 40], [60, 40], [40, 40], [40, 40]]))
+    assert labels(panel.y)[0] == "float"
+
+
+@pytest.mark.parametrize(
+    ("values", "samples"),
+    [([0.9], 100), ([1.0], 100), ([0.0], 100), ([0.99, 1.0], 360), ([0.2, 0.9], 50), ([0.5], 10), ([0.97], 10_000)],
+)
+def test_one_sample_is_no_cliff(values, samples):
+    low, high = accuracy_ends(np.array(values), samples)
+    assert low < min(values)
+    assert max(values) < high
+    assert high - low >= min(1, FEWEST_SAMPLES / samples)
+    assert low > -0.06
+    assert high < 1.06
+
+
+def test_an_axis_of_accuracies_says_what_one_sample_is():
+    (panel,) = panels_of(beside_labels([row(0, "labels", top1_agreement=0.9725, n=400)]))
+    assert panel.x.label == "accuracy (%; one of 400 samples is 0.25)"
+    assert all(0 <= at <= 100 for at in panel.x.ticks)
 
 
 def test_histograms_show_every_count():
@@ -243,11 +312,30 @@ def test_histograms_show_every_count():
         for panel in page.panels
     ]
     assert bars == [pytest.approx({-2: 1, 0: 90, 1: 9}), pytest.approx({0: 100}), {}]
-    assert page.panels[0].title == "interpreter:reference\nminus qat"
+    assert [panel.title for panel in page.panels] == ["interpreter:reference", "manual:reference", "micro"]
+    assert [words.text for words in page.words][:2] == ["minus qat", "minus float"]
     assert texts(page.panels[2]) == ["no figures"]
     solid, hollow = (marks(panel, Polygons)[0] for panel in page.panels[:2])
     assert solid.face == hollow.edge == COLOURS["reference"]
     assert hollow.face == "white"
+
+
+def test_histograms_of_differences_from_one_engine_share_their_range():
+    counts = {reach: (np.array([-reach, 0]), np.array([1, 9])) for reach in (1, 7, 40)}
+    pairs = {
+        ("float", "micro"): counts[40],
+        ("qat", "interpreter:reference"): counts[1],
+        ("manual:reference", "interpreter:reference"): counts[1],
+        ("qat", "micro"): counts[7],
+        ("manual:micro", "micro"): counts[1],
+        ("manual:dequantized", "micro"): counts[1],
+    }
+    page = error_histograms(engines(pairs), title="seed 0")
+    headings = [words.text for words in page.words[:-2]]
+    assert headings == ["minus float", "minus qat", "minus manual in the same arithmetic", "minus manual:dequantized"]
+    ends = [panel.x.high for panel in page.panels]
+    assert ends == pytest.approx([41, 7.8, 7.8, 3.8, 3.8, 3.8])
+    assert len({(panel.y.low, panel.y.high) for panel in page.panels}) == 1
 
 
 def test_the_scatter_keeps_the_rare_point():
@@ -315,6 +403,8 @@ def test_nothing_is_cut_off_or_overlaps(name):
         titles = [other for other in panels_of(page) if other.bottom == panel.bottom and other.left > panel.left]
         right = min((other.left for other in titles), default=page.width)
         assert panel.left + text_width(panel.title, panel.title_size) < right
+    for words in page.words:
+        assert words.upright or text_width(words.text, words.size) <= page.width
     rows = {(panel.bottom, panel.bottom + panel.height) for panel in panels_of(page)}
     assert all(upper[0] > lower[1] for lower, upper in pairwise(sorted(rows)))
 
@@ -330,6 +420,28 @@ def test_the_same_figure_gives_the_same_bytes_whatever_the_user_s_style():
     with mpl.rc_context({"font.size": 30, "figure.facecolor": "red", "savefig.dpi": 7, "lines.linewidth": 9}):
         assert png(drawn(rows)) == content
     assert chunks(content) <= {b"IHDR", b"pHYs", b"IDAT", b"IEND"}
+
+
+def test_a_pdf_has_no_fonts_and_no_date_and_the_same_bytes():
+    rows = [differing(seed) for seed in range(3)]
+    content = pdf(drawn(rows))
+    with mpl.rc_context({"font.size": 30, "figure.facecolor": "red", "pdf.fonttype": 3, "lines.linewidth": 9}):
+        assert pdf(drawn(rows)) == content
+    assert content.startswith(b"%PDF-")
+    assert not any(word in content for word in (b"/Font\n", b"/FontFile", b"/BaseFont", b"/CreationDate", b"/Producer"))
+    page = drawn(rows)
+    box = re.search(rb"/MediaBox \[ 0 0 ([0-9.]+) ([0-9.]+) \]", content)
+    assert [float(size) for size in box.groups()] == pytest.approx([72 * page.width, 72 * page.height], rel=1e-4)
+
+
+def test_a_pdf_has_few_dots_as_shapes_and_many_as_an_image():
+    few, many = (
+        scatter(EngineId.parse("qat"), x, engines({"micro": x + 0.1}), scale=0.1, title="seed 0")
+        for x in (np.arange(10) / 7, np.arange(MANY + 1) / 7)
+    )
+    assert b"/Subtype /Image" not in pdf(few)
+    assert b"/Subtype /Image" in pdf(many)
+    assert len(pdf(many)) < 300_000
 
 
 def chunks(content):
