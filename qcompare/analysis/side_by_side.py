@@ -12,6 +12,7 @@ import numpy as np
 
 from qcompare.analysis.intervals import REALS, SHARES, Array, mean
 from qcompare.analysis.statistics import KEY, METRICS, RANGES, Spread, spreads
+from qcompare.core.comparison import FLOAT_ROUTE
 from qcompare.core.key import PairKey
 from qcompare.core.table import Table
 
@@ -25,6 +26,9 @@ PAIR = tuple(name for name in KEY if name != "configuration")
 
 MADE_WITH = ("option", "data", "qcompare", "package", "machine")
 """Kinds of what a run was made with and by."""
+
+MADE_BY = ("qcompare", "package", "machine")
+"""Those of them that no option decides."""
 
 COMPUTED = ("weights", "model", "outputs")
 """Kinds of what it computed, in this order."""
@@ -58,6 +62,11 @@ class Run:
         return found
 
     @cached_property
+    def made_by(self) -> dict[tuple[str, str], str]:
+        """The program, its packages and the machine."""
+        return {key: value for key, value in self.made_with.items() if key[0] in MADE_BY}
+
+    @cached_property
     def metrics(self) -> tuple[str, ...]:
         """Figures that its table has: another version of the program may have more."""
         return tuple(name for name in METRICS if self.errors and name in self.errors[0])
@@ -80,6 +89,12 @@ class Beside:
         """Comparisons that both have in one of these seeds, in the order of a."""
         own, other = self.a.pairs, self.b.pairs
         return tuple(pair for pair in own if not {*own[pair]}.isdisjoint(other.get(pair, {})))
+
+    @property
+    def same_networks(self) -> bool:
+        """Whether the float network of each seed that both have is the same, bit for bit."""
+        one, other = (run.computed.get(("weights", FLOAT_ROUTE), {}) for run in (self.a, self.b))
+        return bool(self.seeds) and all(seed in one and one[seed] == other.get(seed) for seed in self.seeds)
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:

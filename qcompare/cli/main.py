@@ -12,7 +12,7 @@ qcompare: how far int8 TFLite inference of a network is from its quantization-aw
 
   python -m qcompare model=lstm quant=int8 seed=0..9     train, convert, recompute, compare
   python -m qcompare -m model=lstm,lmu seed=0..4         the same for each combination (Hydra multirun)
-  python -m qcompare report DIR [check.max_lsb=1]        tables and plots of a finished run anew, and its gates
+  python -m qcompare report DIR [check.max_lsb=1]        files of a finished run or multirun anew, and its gates
   python -m qcompare report DIR1 DIR2 ...                what differs between runs, of options, versions and figures
   python -m qcompare audit MODEL.tflite                  any model: manual arithmetic against the runtimes
   python -m qcompare explain FLOAT INT8.tflite           why the integer model's output differs, layer by layer

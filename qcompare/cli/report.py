@@ -1,5 +1,5 @@
-"""`qcompare report DIR`: tables and plots of a finished run made anew from what is stored; of several, what differs.
-Without TensorFlow."""
+"""`qcompare report DIR`: tables, plots and pages of a finished run or multirun made anew from what is stored; of
+several, what differs. Without TensorFlow."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qcompare.cli.arguments import Parser
 from qcompare.config.options import NO_CHECK, Check, FilesData, OptionError, UserModel, content, read, read_check
 from qcompare.core.plain import plain
+
+if TYPE_CHECKING:
+    from qcompare.pipeline.request import Request
 
 CHECK = "check"
 """The group of gates."""
@@ -28,8 +31,8 @@ def main(argv: list[str]) -> int:
     """The command line; returns the exit status."""
     parser = Parser(
         prog="qcompare report",
-        description="Make the tables and plots of a finished run anew from what it stored; or, of several runs or of a "
-        "multirun, say what differs from the first one. Exit status 0 when nothing fell short, 1 when something did, "
+        description="Make the tables, plots and pages of a finished run or multirun anew from what it stored; or, of "
+        "several, say what differs from the first one. Exit status 0 when nothing fell short, 1 when something did, "
         "a gate among it, 2 for a wrong request.",
     )
     parser.add_argument(
@@ -94,39 +97,58 @@ def report(places: Sequence[Path], given: Mapping[str, Any], output: Path) -> in
     folders = {place: finished.folders(place) for place in places}
     if len(folders) < len(places):
         raise ReportError(f"{places[0]}: given twice; give each folder once")
-    if len(places) == 1 and folders[places[0]] == places:
-        return again(places[0], given)
+    if len(places) == 1:
+        return again(folders[places[0]], given, output)
     return side_by_side(folders, given, output)
 
 
-def again(folder: Path, given: Mapping[str, Any]) -> int:
-    """The tables and plots of one configuration. The rest as for `report`."""
+def again(folders: Sequence[Path], given: Mapping[str, Any], output: Path) -> int:
+    """The files of each configuration, and those over several of one command. folders: of the configurations. The rest
+    as for `report`."""
     from rich.console import Console
 
-    from qcompare.pipeline import finished, gates, results, sweep
-    from qcompare.pipeline.request import Request
+    from qcompare.pipeline import finished, gates, results, side_by_side, sweep
     from qcompare.pipeline.store import NotStoredError, Store
-    from qcompare.report import terminal
 
-    values = finished.options(folder)
-    check = gates_of(values, given)
+    requests = {folder: request_of(folder) for folder in folders}
+    console = Console()
+    written = {}
+    for folder, request in requests.items():
+        try:
+            written[request] = results.write_again(request)
+        except NotStoredError as error:
+            raise ReportError(f"{folder}: {error}; run its command again") from error
+        sweep.show(request, written[request], 0, Store(root=request.store), console)
+    sweep.together(written, {}, console, tables=True)
+    runs = [finished.run(folder, str(folder)) for folder in folders] if len(folders) > 1 else []
+    if pairs := side_by_side.within(runs):
+        side_by_side.tell(pairs, output, console)
+    judged = [
+        gates.Judged(
+            configuration=request.configuration,
+            check=gates_of(finished.options(folder), given),
+            errors=written[request].errors,
+        )
+        for folder, request in requests.items()
+    ]
+    failed = gates.tell(judged, console) or any(each.failed for each in written.values())
+    sweep.answer(written, console)
+    return int(failed)
+
+
+def request_of(folder: Path) -> Request:
+    """What the run of a folder asked for. Raises ReportError, FinishedError and OptionError."""
+    from qcompare.pipeline import finished
+    from qcompare.pipeline.request import Request
+
     # Runs of versions without gates and PDFs had none.
-    config = replace(read({CHECK: plain(NO_CHECK), "pdf": False, **values}), outputs=folder.parent, fresh=False)
+    values = {CHECK: plain(NO_CHECK), "pdf": False, **finished.options(folder)}
+    config = replace(read(values), outputs=folder.parent, fresh=False)
     if isinstance(config.data, FilesData):
         check_files(folder, "data", config.data)
     if isinstance(config.model, UserModel):
         check_files(folder, "model", config.model)
-    request = Request(config=config, configuration=folder.name)
-    try:
-        written = results.write_again(request)
-    except NotStoredError as error:
-        raise ReportError(f"{folder}: {error}; run its command again") from error
-    console = Console()
-    sweep.show(request, written, 0, Store(root=request.store), console)
-    judged = gates.Judged(configuration=request.configuration, check=check, errors=written.errors)
-    failed = gates.tell([judged], console) or written.failed
-    terminal.answers(console, {request.configuration: written.answers})
-    return int(failed)
+    return Request(config=config, configuration=folder.name)
 
 
 def gates_of(values: Mapping[str, Any], given: Mapping[str, Any]) -> Check:

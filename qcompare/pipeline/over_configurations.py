@@ -16,13 +16,12 @@ from qcompare.analysis.methods import METHODS
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.analysis.techniques import TECHNIQUES
 from qcompare.config.options import GivenPair
-from qcompare.core.archive import Files
 from qcompare.core.files import replace_whole
 from qcompare.core.stage import Stage
 from qcompare.core.table import Table
 from qcompare.pipeline import report_steps, steps
 from qcompare.pipeline.request import Request
-from qcompare.pipeline.results import LOCK, csv_of, options_of
+from qcompare.pipeline.results import LOCK, Written, csv_of, options_of
 from qcompare.pipeline.store import Store
 from qcompare.report import csv
 from qcompare.report.alike import seeds
@@ -40,31 +39,29 @@ class Together:
     techniques: list[dict[str, str]]
 
 
-def write(
-    requests: Sequence[Request],
-    timed: Mapping[Request, Sequence[Timed]],
-    chapters: Mapping[Request, Stage[Files]],
-) -> list[Together]:
-    """Write the files over the requests into each folder of outputs that has several of them, whose own files are
-    written. The order of the requests and of their seeds changes no byte.
+def write(written: Mapping[Request, Written], timed: Mapping[Request, Sequence[Timed]]) -> list[Together]:
+    """Write the files over the requests into each folder of outputs that has several of them. The order of the requests
+    and of their seeds changes no byte.
 
-    timed: what was measured of each request; with it latency.csv over all. chapters: of the report on each.
+    written: what was of each. timed: what was measured of each; without it latency.csv is left as it is.
     """
     folders: dict[Path, list[Request]] = {}
-    for request in sorted(requests, key=lambda request: request.configuration):
+    for request in sorted(written, key=lambda request: request.configuration):
         folders.setdefault(request.config.outputs, []).append(request)
-    return [_written(folder, own, timed, chapters) for folder, own in folders.items() if len(own) > 1]
+    return [_together_in(folder, own, written, timed) for folder, own in folders.items() if len(own) > 1]
 
 
-def _written(
+def _together_in(
     folder: Path,
     requests: Sequence[Request],
+    written: Mapping[Request, Written],
     timed: Mapping[Request, Sequence[Timed]],
-    chapters: Mapping[Request, Stage[Files]],
 ) -> Together:
     files = {table.file: _together(table, [request.folder for request in requests]) for table in TABLES}
     files["configurations.csv"] = configurations(requests)
-    store = Store(root=requests[0].store)
+    stores = [written[request].store for request in requests]
+    held = {key: value for store in stores for key, value in store.held.items()}
+    store = Store(root=requests[0].store, keeps=all(store.keeps for store in stores), held=held)
     # A user's pair of models was quantized elsewhere: no technique is known of it.
     known = [request for request in requests if not isinstance(request.config.model, GivenPair)]
     of_several: dict[str, Stage[Any]] = {}
@@ -79,7 +76,7 @@ def _written(
         files |= {**store.files(techniques), **store.files(plot)}
         of_several = {"together": techniques, "between": between, "plots": plot}
     page = report_steps.page(
-        [chapters[request] for request in requests], title=f"{len(requests)} configurations", **of_several
+        [written[request].chapter for request in requests], title=f"{len(requests)} configurations", **of_several
     )
     files[REPORT] = store.files(page)[REPORT]
     if together := [each for request in requests for each in timed.get(request, ())]:

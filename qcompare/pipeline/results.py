@@ -106,7 +106,7 @@ def contents(trial: Trial, store: Store) -> Files:
 @dataclass(frozen=True, kw_only=True)
 class Written:
     """What was written of a request: rows of CSV files that are shown, and paths. answers: what was found, in words.
-    chapter: of the report. failed: anything fell short."""
+    chapter: of the report; store: which has it at hand. failed: anything fell short."""
 
     errors: list[dict[str, str]]
     summary: list[dict[str, str]]
@@ -115,6 +115,7 @@ class Written:
     tensors: list[dict[str, str]]
     answers: list[str]
     chapter: Stage[Files]
+    store: Store
     paths: list[Path]
 
     @property
@@ -184,6 +185,7 @@ def write(
         tensors=csv.texts(files[TENSORS.file]) if isinstance(request.config.model, GivenPair) else [],
         answers=page[ANSWERS].decode().splitlines(),
         chapter=chapter,
+        store=Store(root=store.root, keeps=store.keeps, held={chapter.key: store.value(chapter)}),
         paths=[request.folder / name for name in shown],
     )
 

@@ -19,17 +19,13 @@ Folders = tuple[Path, Path]
 
 
 def paired(folders: Mapping[Path, Sequence[Path]], console: Console) -> list[Folders]:
-    """The first run with each other one. Where several paths are given and one is a multirun's, the first path's
-    configurations with those of the same name in each other path; those without are told.
+    """The first run with each other one. Where a path is a multirun's, the first path's configurations with those of
+    the same name in each other path; those without are told.
 
-    folders: of the configurations that each path stands for. Raises FinishedError where there are no two.
+    folders: of the configurations that each path stands for, of at least two. Raises FinishedError where no two are to
+        be paired.
     """
     first, *others = folders
-    if not others:
-        own = folders[first]
-        if len(own) < 2:
-            raise FinishedError(f"{first}: one configuration, {own[0].name}; its own report is that of {own[0]}")
-        return [(own[0], other) for other in own[1:]]
     if all(own == [place] for place, own in folders.items()):
         return [(first, other) for other in others]
     found, lines = [], []
@@ -46,6 +42,20 @@ def paired(folders: Mapping[Path, Sequence[Path]], console: Console) -> list[Fol
         )
     for text in lines:
         terminal.line(console, text)
+    return found
+
+
+def within(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
+    """Of the configurations of one command the pairs that its own tables do not tell all of: each configuration and the
+    first with the same float networks, whose seeds are the same in all but what quantization does; else each that
+    another program or machine made, and the first."""
+    found = []
+    for number, run in enumerate(runs):
+        before = runs[:number]
+        if same := [each for each in before if Beside(a=each, b=run).same_networks]:
+            found.append((same[0], run))
+        elif before and before[0].made_by != run.made_by:
+            found.append((before[0], run))
     return found
 
 

@@ -38,6 +38,7 @@ class Store:
     fresh: whether what was stored before is ignored and replaced.
     recorded: key of a stage -> the key that its result was stored under, for stages that are not to be computed again.
     keeps: whether what is computed is stored.
+    held: results that are at hand, by key.
     """
 
     root: Path
@@ -46,11 +47,11 @@ class Store:
     fresh: bool = False
     recorded: Mapping[str, str] = field(default_factory=dict)
     keeps: bool = True
-    _held: dict[str, Any] = field(default_factory=dict)
+    held: dict[str, Any] = field(default_factory=dict)
 
     def has(self, stage: Stage[Any]) -> bool:
         """Whether a stage's result can be read."""
-        return stage.key in self._held or (not self.fresh and self.path(stage).exists())
+        return stage.key in self.held or (not self.fresh and self.path(stage).exists())
 
     def key(self, stage: Stage[Any]) -> str:
         """What a stage's result is stored under."""
@@ -66,9 +67,9 @@ class Store:
 
         Raises what computing raises, and ChildCrashedError or ChildFailedError for an isolated stage that cannot fall.
         """
-        if stage.key not in self._held:
-            self._held[stage.key] = self._found(stage)
-        return self._held[stage.key]
+        if stage.key not in self.held:
+            self.held[stage.key] = self._found(stage)
+        return self.held[stage.key]
 
     def _found(self, stage: Stage[T]) -> T:
         if not self.fresh and (stored := self._read(stage)) is not None:
@@ -134,7 +135,7 @@ class Store:
         """A stage's result as it is stored; computed first if it has to be."""
         if stage.codec is None:
             return {}
-        value = self._held.get(stage.key)
+        value = self.held.get(stage.key)
         if value is None:
             try:
                 return unpacked(self.path(stage).read_bytes())

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from filelock import FileLock
 from rich.console import Console
 
 from qcompare.analysis.latency import Timed, typical
 from qcompare.config.options import OptionError
-from qcompare.core.archive import Files
 from qcompare.core.child import ChildCrashedError, ChildFailedError
 from qcompare.core.finding import Finding, Severity
-from qcompare.core.stage import Stage, left
+from qcompare.core.stage import left
 from qcompare.data.dataset import Dataset
 from qcompare.data.error import DataFileError
 from qcompare.data.shape import ShapeError
@@ -59,37 +58,47 @@ def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -
         doing.append("measuring how long the interpreter takes")
         timed, status = measured(requests, trials, fallen, console) if tables else ({}, 0)
         judged: list[Judged] = []
-        answers: dict[str, list[str]] = {}
-        chapters: dict[Request, Stage[Files]] = {}
+        written: dict[Request, Written] = {}
         for request in requests:
             doing.append(f"writing the files of {request.configuration}")
             own = {task.seed: finding for task, finding in fallen.items() if task.request is request}
             store = Store(root=request.store)
             known = data[request.configuration]
-            written = write(request, trials[request.configuration], own, store, known, timed.get(request, ()))
+            found = write(request, trials[request.configuration], own, store, known, timed.get(request, ()))
             reused = len(request.config.seed) - sum(task.request is request for task in tasks)
             if tables:
-                show(request, written, reused, store, console)
-            status = max(status, int(written.failed))
+                show(request, found, reused, store, console)
+            status = max(status, int(found.failed))
             name, check = request.configuration, request.config.check
-            judged.append(Judged(configuration=name, check=check, errors=written.errors))
-            answers |= {name: written.answers}
-            chapters[request] = written.chapter
-        over = over_configurations.write(requests, timed, chapters)
-        if tables:
-            for together in over:
-                if together.techniques:
-                    console.print(terminal.techniques_table(together.techniques))
-            if timed:
-                everything = [each for own in timed.values() for each in own]
-                console.print(terminal.latency_table(typical(everything)))
-        for path in (path for together in over for path in together.paths):
-            terminal.path(console, path)
+            judged.append(Judged(configuration=name, check=check, errors=found.errors))
+            written[request] = found
+        together(written, timed, console, tables=tables)
         # Under another launcher the command that launched the jobs judges them, when it shows what came of them.
         failed = tables and gates.tell(judged, console)
         if tables:
-            terminal.answers(console, answers)
+            answer(written, console)
     return max(status, int(failed))
+
+
+def together(
+    written: Mapping[Request, Written], timed: Mapping[Request, Sequence[Timed]], console: Console, *, tables: bool
+) -> None:
+    """Write the files over all requests, and show them. timed: what was measured. tables: whether those are shown."""
+    over = over_configurations.write(written, timed)
+    if tables:
+        for each in over:
+            if each.techniques:
+                console.print(terminal.techniques_table(each.techniques))
+        if timed:
+            everything = [each for own in timed.values() for each in own]
+            console.print(terminal.latency_table(typical(everything)))
+    for path in (path for each in over for path in each.paths):
+        terminal.path(console, path)
+
+
+def answer(written: Mapping[Request, Written], console: Console) -> None:
+    """What was found, in words."""
+    terminal.answers(console, {request.configuration: found.answers for request, found in written.items()})
 
 
 def check_store(request: Request) -> None:

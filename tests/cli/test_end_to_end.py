@@ -502,6 +502,54 @@ def test_report_makes_tables_and_plots_anew_without_tensorflow(runs, tmp_path):
     assert differing <= {"times.csv"}
 
 
+@pytest.mark.parametrize("gone", ["all that is made", "report.html"])
+def test_report_of_a_multirun_leaves_it_as_the_command_did(gone, runs, tmp_path):
+    shutil.copytree(runs["multirun"].folder / "outputs", tmp_path / "outputs")
+
+    def files():
+        there = (path for path in (tmp_path / "outputs").rglob("*") if path.is_file() and ".store" not in path.parts)
+        return {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in there}
+
+    whole = files()
+    needed = ("config.yaml", "provenance.json", "trial.json", "configurations.csv")
+    for name in whole:
+        path = tmp_path / name
+        if path.name == gone or (gone == "all that is made" and "seed=" not in name and path.name not in needed):
+            path.unlink()
+    (tmp_path / "outputs" / "configurations.csv").unlink()
+    shutil.rmtree(tmp_path / "outputs" / ".store" / "report")
+    shutil.rmtree(tmp_path / "outputs" / ".store" / "plot_of_methods")
+    run = commands.run("report", "outputs", folder=tmp_path, python=["-X", "importtime"])
+    assert run.returncode == 0, run.stderr
+    assert "tensorflow" not in {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
+    assert files() == whole
+    # The two have networks of their own and are of the same versions: nothing is put side by side.
+    assert not (tmp_path / "outputs" / "side_by_side").exists()
+    ends = (out[out.index("hardware as TensorFlow") :] for out in (run.stdout, runs["multirun"].out))
+    assert len({end.replace("\n", "") for end in ends}) == 1
+
+
+def test_report_of_a_multirun_names_the_version_that_one_configuration_alone_was_made_by(runs, tmp_path):
+    shutil.copytree(runs["multirun"].folder / "outputs", tmp_path / "outputs")
+    path = next((tmp_path / "outputs").glob("simple_rnn-*")) / "provenance.json"
+    provenance = json.loads(path.read_bytes())
+    provenance["packages"]["ai-edge-litert"] = "99.0"
+    path.write_text(json.dumps(provenance))
+    run = commands.run("report", "outputs", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "package: ai-edge-litert: " in run.stdout
+    assert (tmp_path / "outputs" / "side_by_side" / "changes.csv").exists()
+
+
+def test_report_of_a_multirun_whose_store_is_gone_is_one_line(runs, tmp_path):
+    shutil.copytree(runs["multirun"].folder / "outputs", tmp_path / "outputs", ignore=lambda *_: [".store"])
+    run = commands.run("report", "outputs", folder=tmp_path)
+    assert (run.returncode, run.stdout) == (2, "")
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("qcompare report: outputs/dense-int8-")
+    assert line.endswith(" is no longer stored; run its command again")
+
+
 def test_report_refuses_another_data_file(runs, tmp_path):
     folder = runs["lstm"].results()
     for content, says in ((None, "no such file from here"), (b"other", "is another file than the run was made with")):

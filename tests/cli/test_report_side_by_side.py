@@ -5,13 +5,17 @@ import io
 import json
 import shutil
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from qcompare.__main__ import main
+from qcompare.pipeline.finished import folders
+from qcompare.pipeline.side_by_side import within
 from qcompare.report import csv
 from tests import commands
+from tests.analysis.test_side_by_side import run
 from tests.finished import finished, rows
 from tests.rows import row
 
@@ -27,12 +31,12 @@ def here(tmp_path, monkeypatch):
 def report(here, capfd):
     """A function that runs the command: (exit status, lines on standard output, standard error)."""
 
-    def run(*words):
+    def reported(*words):
         status = main(["report", *map(str, words)])
         said = capfd.readouterr()
         return status, said.out.splitlines(), said.err
 
-    return run
+    return reported
 
 
 def table(folder, name="changes.csv"):
@@ -100,20 +104,33 @@ def test_each_further_run_is_beside_the_first(here, report):
     }
 
 
-def test_a_multirun_is_its_configurations(here, report):
+def test_a_multirun_is_its_configurations(here):
     for name in ("lstm-int8", "dense-int8", "left-over"):
         finished(here / "outputs" / name)
-    _, lines, _ = report("outputs")
-    names = [line for line in lines if line[:3] in ("a: ", "b: ")]
-    assert names == [
-        f"{side}: outputs/{name}"
-        for name in ("left-over", "lstm-int8")
-        for side, name in (("a", "dense-int8"), ("b", name))
-    ]
+    outputs = Path("outputs")
+    assert folders(outputs) == [outputs / name for name in ("dense-int8", "left-over", "lstm-int8")]
     # Those of the last command, where a command over several left its files.
     (here / "outputs" / "configurations.csv").write_text("configuration\nlstm-int8\ndense-int8\n")
-    _, lines, _ = report("outputs")
-    assert [line for line in lines if line[:3] in ("a: ", "b: ")] == ["a: outputs/lstm-int8", "b: outputs/dense-int8"]
+    assert folders(outputs) == [outputs / name for name in ("lstm-int8", "dense-int8")]
+
+
+def test_configurations_of_one_command_are_paired_where_its_tables_do_not_tell_all():
+    same, other, older, alone = ({("weights", "float"): {0: each}} for each in "abcd")
+    by = [{("package", "numpy"): number, ("option", "model.units"): unit} for number, unit in (("1", "8"), ("2", "8"))]
+    made = [row(0, max_lsb=1)]
+    runs = [
+        run(made, "dense", computed=same, made_with=by[0]),
+        run(made, "lstm", computed=other, made_with=by[0] | {("option", "model.units"): "16"}),
+        run(made, "dense, float16", computed=same, made_with=by[0]),
+        run(made, "lstm, float16", computed=other, made_with=by[1]),
+        run(made, "older", computed=older, made_with=by[1]),
+        run(made, "alone", computed=alone, made_with=by[0]),
+    ]
+    assert [(a.name, b.name) for a, b in within(runs)] == [
+        ("dense", "dense, float16"),
+        ("lstm", "lstm, float16"),
+        ("dense", "older"),
+    ]
 
 
 def test_configurations_of_two_multiruns_are_paired_by_name(here, report):
@@ -149,7 +166,6 @@ def test_gates_of_each_run_and_those_that_are_given(here, report):
         (["a", "text"], "text: a file, not the folder of a finished run"),
         (["a", "a"], "a: given twice; give each folder once"),
         (["many", "one"], "many and one: no configuration of the same name; give the folders of two configurations"),
-        (["one"], "one: one configuration, z; its own report is that of one/z"),
         (["a", "later"], "a and later: no seed in common, seeds 0..2 and seed 7; run one with the other's"),
         (["a", "else"], "a and else: no comparison in common"),
         (["a", "broken"], "broken/errors.csv: no rows; run its command again"),
@@ -163,7 +179,7 @@ def test_gates_of_each_run_and_those_that_are_given(here, report):
     ],
 )
 def test_a_wrong_request_is_one_line(words, says, here, report):
-    for name in ("a", "many/x", "many/y", "one/z", "half"):
+    for name in ("a", "many/x", "many/y", "half"):
         finished(here / name)
     finished(here / "later", rows(seeds=(7,)))
     finished(here / "else", [row(0, "qat", "micro", max_lsb=1)])
@@ -204,10 +220,10 @@ def another_litert(folder):
 
 @pytest.mark.slow
 def test_another_version_of_litert_is_named_without_tensorflow(runs, tmp_path):
-    run = runs.results("lstm")
-    shutil.copytree(run, tmp_path / run.name)
-    another_litert(tmp_path / run.name)
-    words = ("report", str(run), str(tmp_path / run.name), "check.max_lsb=0", "check.pairs=manual-interpreter")
+    own = runs.results("lstm")
+    shutil.copytree(own, tmp_path / own.name)
+    another_litert(tmp_path / own.name)
+    words = ("report", str(own), str(tmp_path / own.name), "check.max_lsb=0", "check.pairs=manual-interpreter")
     done = commands.run(*words, folder=tmp_path, python=["-X", "importtime"])
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "numpy" in imported
