@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from qcompare.analysis.comparisons import TRUTH
 from qcompare.core.comparison import FLOAT_ROUTE, FLOAT_SIDE, PAIRS, Side
@@ -26,8 +27,8 @@ class Verdict:
     gate, bound: such as max_lsb, 1. pair: its name. a, b: None where there are no such sides; there: which pairs there
         are, then.
     seeds, failing: in all, and those that do not hold.
-    worst: the first failing seed whose figure is undefined, else that with the figure furthest off. figure: its own;
-        None where it is undefined.
+    worst: the first seed whose figure is undefined, else that with the worst figure. figure: its own; None where it is
+        undefined.
     """
 
     gate: str
@@ -47,6 +48,28 @@ class Verdict:
         return self.a is not None and not self.failing
 
 
+class State(Enum):
+    """What came of a gate."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNDEFINED = "undefined"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of a gate over all pairs of sides that were held to it.
+
+    state: `undefined` where no defined figure fails it. worst: the verdict with the worst figure; with an undefined one
+        where the state is that. pairs, failing: how many pairs in all, and how many do not hold.
+    """
+
+    state: State
+    worst: Verdict
+    pairs: int
+    failing: int
+
+
 @dataclass(frozen=True)
 class Gate:
     """figure: in one seed, of a and b; None where it is undefined. unit: of the figure. least: whether the bound is the
@@ -59,6 +82,16 @@ class Gate:
 
     def holds(self, figure: float | None, bound: float) -> bool:
         return figure is not None and (figure >= bound if self.least else figure <= bound)
+
+    def badness(self, figure: float | None) -> float:
+        """The larger the worse."""
+        if figure is None:
+            return float("inf")
+        return -figure if self.least else figure
+
+    def number(self, value: float) -> str:
+        """A figure or a bound with its unit."""
+        return f"{value:.6g} {self.unit}".rstrip()
 
 
 def _column(name: str) -> Callable[[Of, Sides, int], float | None]:
@@ -125,13 +158,7 @@ def judge(errors: Rows, bounds: Mapping[str, float], pairs: Sequence[str]) -> It
 def _verdict(of: Of, sides: Sides, gate: str, bound: float, pair: str) -> Verdict:
     kind = GATES[gate]
     figures = {seed: kind.figure(of, sides, seed) for seed in sorted(of[sides])}
-    failing = [seed for seed, figure in figures.items() if not kind.holds(figure, bound)]
-
-    def badness(seed: int) -> float:
-        figure = figures[seed]
-        return float("inf") if figure is None else -figure if kind.least else figure
-
-    worst = max(failing, key=badness, default=None)
+    worst = max(figures, key=lambda seed: kind.badness(figures[seed]))
     return Verdict(
         gate=gate,
         bound=bound,
@@ -139,9 +166,9 @@ def _verdict(of: Of, sides: Sides, gate: str, bound: float, pair: str) -> Verdic
         a=sides[0],
         b=sides[1],
         seeds=len(figures),
-        failing=tuple(failing),
+        failing=tuple(seed for seed, figure in figures.items() if not kind.holds(figure, bound)),
         worst=worst,
-        figure=None if worst is None else figures[worst],
+        figure=figures[worst],
     )
 
 
@@ -158,14 +185,50 @@ def told(verdict: Verdict) -> str:
     """A failing verdict in one line: option, pair, route, figure, bound and the worst seed."""
     option = f"check.{verdict.gate}={verdict.bound:g}"
     if verdict.a is None or verdict.b is None:
-        there = f"there are {', '.join(verdict.there)}" if verdict.there else "there is none"
-        return f"{option}: {verdict.pair}: undefined, no such pair here; {there}"
+        return f"{option}: {verdict.pair}: undefined, {_not_there(verdict)}"
     gate = GATES[verdict.gate]
-    figure = "undefined" if verdict.figure is None else f"{verdict.figure:.6g}"
-    unit = f" {gate.unit}" if gate.unit and verdict.figure is not None else ""
-    bound = f"{'below' if gate.least else 'above'} {verdict.bound:g}" if verdict.figure is not None else "does not hold"
-    beside = f" of route {verdict.a.route}" if verdict.a.engine.measured and verdict.a.route != verdict.b.route else ""
-    a = "" if gate.of_b else f"{verdict.a.engine}{beside} to "
-    place = f"{a}{verdict.b.engine} on route {verdict.b.route}"
+    if verdict.figure is None:
+        found = "undefined, does not hold"
+    else:
+        found = f"{gate.number(verdict.figure)}, {'below' if gate.least else 'above'} {verdict.bound:g}"
     many = f"; {len(verdict.failing)} of {verdict.seeds} seeds fail" if verdict.seeds > 1 else ""
-    return f"{option}: {verdict.pair}, {place}: {figure}{unit}, {bound}, in seed {verdict.worst}{many}"
+    place = _place(verdict.a, verdict.b, gate)
+    return f"{option}: {verdict.pair}, {place}: {found}, in seed {verdict.worst}{many}"
+
+
+def _not_there(verdict: Verdict) -> str:
+    there = f"there are {', '.join(verdict.there)}" if verdict.there else "there is none"
+    return f"no such pair here; {there}"
+
+
+def _place(a: Side, b: Side, gate: Gate) -> str:
+    beside = f" of route {a.route}" if a.engine.measured and a.route != b.route else ""
+    return ("" if gate.of_b else f"{a.engine}{beside} to ") + f"{b.engine} on route {b.route}"
+
+
+def outcomes(verdicts: Sequence[Verdict]) -> Iterator[Outcome]:
+    """One for each gate, in the order of the verdicts."""
+    for gate in dict.fromkeys(verdict.gate for verdict in verdicts):
+        own = [verdict for verdict in verdicts if verdict.gate == gate]
+        failing = [verdict for verdict in own if not verdict.held]
+        beyond = [verdict for verdict in failing if verdict.figure is not None]
+        state = State.FAILED if beyond else State.UNDEFINED if failing else State.PASSED
+        worst = max(beyond or failing or own, key=lambda verdict: GATES[verdict.gate].badness(verdict.figure))
+        yield Outcome(state=state, worst=worst, pairs=len(own), failing=len(failing))
+
+
+def outcome_told(outcome: Outcome) -> str:
+    """What came of a gate in one line, but for its state: option, bound, the worst figure, its pair and its seed, and
+    how many pairs hold."""
+    worst = outcome.worst
+    gate = GATES[worst.gate]
+    bound = f"check.{worst.gate}={worst.bound:g}, at {'least' if gate.least else 'most'} {gate.number(worst.bound)}"
+    hold = f"{'all' if not outcome.failing else f'{outcome.pairs - outcome.failing} of'} {outcome.pairs} pairs hold"
+    many = f"; {hold}" if outcome.pairs > 1 else ""
+    if worst.a is None or worst.b is None:
+        return f"{bound}: {worst.pair}: {_not_there(worst)}{many}."
+    place = _place(worst.a, worst.b, gate)
+    if worst.figure is None:
+        return f"{bound}: {place} has no figure in seed {worst.worst}{many}."
+    of = f" of {worst.seeds} seeds" if worst.seeds > 1 else ""
+    return f"{bound}: the worst{of} is {gate.number(worst.figure)}, {place}, in seed {worst.worst}{many}."

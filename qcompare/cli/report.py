@@ -107,7 +107,7 @@ def again(folders: Sequence[Path], given: Mapping[str, Any], output: Path) -> in
     as for `report`."""
     from rich.console import Console
 
-    from qcompare.pipeline import finished, gates, results, side_by_side, sweep
+    from qcompare.pipeline import finished, results, side_by_side, sweep
     from qcompare.pipeline.store import NotStoredError, Store
 
     requests = {folder: request_of(folder) for folder in folders}
@@ -115,7 +115,7 @@ def again(folders: Sequence[Path], given: Mapping[str, Any], output: Path) -> in
     written = {}
     for folder, request in requests.items():
         try:
-            written[request] = results.write_again(request)
+            written[request] = results.write_again(request, gates_of(finished.options(folder), given))
         except NotStoredError as error:
             raise ReportError(f"{folder}: {error}; run its command again") from error
         sweep.show(request, written[request], 0, Store(root=request.store), console)
@@ -123,16 +123,7 @@ def again(folders: Sequence[Path], given: Mapping[str, Any], output: Path) -> in
     runs = [finished.run(folder, str(folder)) for folder in folders] if len(folders) > 1 else []
     if pairs := side_by_side.within(runs):
         side_by_side.tell(pairs, output, console)
-    judged = [
-        gates.Judged(
-            configuration=request.configuration,
-            check=gates_of(finished.options(folder), given),
-            errors=written[request].errors,
-        )
-        for folder, request in requests.items()
-    ]
-    failed = gates.tell(judged, console) or any(each.failed for each in written.values())
-    sweep.answer(written, console)
+    failed = sweep.answer(written, console) or any(each.failed for each in written.values())
     return int(failed)
 
 
@@ -162,6 +153,7 @@ def side_by_side(folders: Mapping[Path, Sequence[Path]], given: Mapping[str, Any
     `report`."""
     from rich.console import Console
 
+    from qcompare.analysis.gates import judge
     from qcompare.pipeline import finished, gates, side_by_side
 
     console = Console()
@@ -169,11 +161,11 @@ def side_by_side(folders: Mapping[Path, Sequence[Path]], given: Mapping[str, Any
     read_once = {folder: finished.run(folder, str(folder)) for folder in dict.fromkeys(sum(pairs, ()))}
     checks = {folder: gates_of(finished.options(folder), given) for folder in read_once}
     side_by_side.tell([(read_once[a], read_once[b]) for a, b in pairs], output, console)
-    judged = [
-        gates.Judged(configuration=str(folder), check=checks[folder], errors=run.errors)
+    verdicts = {
+        str(folder): list(judge(run.errors, checks[folder].bounds, checks[folder].pairs))
         for folder, run in read_once.items()
-    ]
-    return int(gates.tell(judged, console))
+    }
+    return int(gates.tell(verdicts, console))
 
 
 def check_files(folder: Path, group: str, part: FilesData | UserModel) -> None:

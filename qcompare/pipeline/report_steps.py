@@ -54,12 +54,14 @@ def chapter(
     over: OverSeeds,
     *,
     compared: str,
+    gates: tuple[tuple[str, str], ...],
     options: Mapping[str, Any],
     understood: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> Stage[Files]:
     """The chapter of a configuration. The first seed that ended is the one of which there are plots of a single one.
-    compared: a sentence that says what was. options, understood, provenance: as its files have them."""
+    compared: a sentence that says what was. gates: what came of each, and a line. options, understood, provenance: as
+    its files have them."""
 
     def rows(file: str) -> Stage[pd.DataFrame]:
         frames = tuple(trial.tables[file] for trial in trials)
@@ -90,6 +92,7 @@ def chapter(
         inputs={
             "name": trials[0].configuration,
             "compared": compared,
+            "gates": gates,
             "statements": said,
             "layers": shown,
             "summary": over.summary,

@@ -17,12 +17,13 @@ from filelock import FileLock
 from qcompare.analysis.differences import DIFFERENCES
 from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.findings import FINDINGS
+from qcompare.analysis.gates import Verdict, judge, outcome_told, outcomes
 from qcompare.analysis.ladder import LADDER
 from qcompare.analysis.ladder_summary import LADDER_SUMMARY
 from qcompare.analysis.latency import LATENCY, Timed
 from qcompare.analysis.statistics import SUMMARY
 from qcompare.analysis.tensors import TENSORS
-from qcompare.config.options import UNDERSTOOD, GivenPair
+from qcompare.config.options import UNDERSTOOD, Check, GivenPair
 from qcompare.core.archive import Files, arrays_packed
 from qcompare.core.digest import digest
 from qcompare.core.files import replace_whole
@@ -106,7 +107,8 @@ def contents(trial: Trial, store: Store) -> Files:
 @dataclass(frozen=True, kw_only=True)
 class Written:
     """What was written of a request: rows of CSV files that are shown, and paths. answers: what was found, in words.
-    chapter: of the report; store: which has it at hand. failed: anything fell short."""
+    verdicts: on its gates. chapter: of the report; store: which has it at hand. failed: anything fell short but those.
+    """
 
     errors: list[dict[str, str]]
     summary: list[dict[str, str]]
@@ -114,6 +116,7 @@ class Written:
     findings: list[dict[str, str]]
     tensors: list[dict[str, str]]
     answers: list[str]
+    verdicts: list[Verdict]
     chapter: Stage[Files]
     store: Store
     paths: list[Path]
@@ -131,10 +134,11 @@ def write(
     data: Understood,
     timed: Sequence[Timed] = (),
     made_in: Mapping[str, Any] | None = None,
+    check: Check | None = None,
 ) -> Written:
     """Write the files over the request's seeds. fallen: the seeds whose trials did not end, and why. data: what its
     data were understood as. timed: what was measured; without it latency.csv is left as it is. made_in: the environment
-    of the results, that of this process if not given."""
+    of the results, that of this process if not given. check: the gates, those of the request if not given."""
     ended = [trial.fallen(fallen[trial.seed]) if trial.seed in fallen else trial for trial in trials]
     for trial in ended:
         if trial.seed not in fallen:
@@ -155,6 +159,8 @@ def write(
     files |= plots
     files["configurations.csv"] = configurations(request)
     files[TIMES.file] = csv_of(TIMES, (ended, store))
+    rows, held_to = csv.texts(files[ERRORS.file]), check or request.config.check
+    verdicts = list(judge(rows, held_to.bounds, held_to.pairs))
     told = plain(request.config) | {UNDERSTOOD: plain(data)}
     files["config.yaml"] = yaml.safe_dump(told, sort_keys=False).encode()
     origin = provenance(trials, store, made_in or environment())
@@ -164,6 +170,7 @@ def write(
         ended,
         report_steps.OverSeeds(summary=summary, differences=differences, rungs=rungs, plots=(drawn, waterfall)),
         compared=compared(request, ended[0], data),
+        gates=tuple((outcome.state.value, outcome_told(outcome)) for outcome in outcomes(verdicts)),
         options=options_of(request) | {"seed": list(request.config.seed)},
         understood=plain(data),
         provenance=origin,
@@ -178,12 +185,13 @@ def write(
     over = [SUMMARY.file, DIFFERENCES.file, LADDER_SUMMARY.file]
     shown = [*ended[0].tables, *over, *([LATENCY.file] if timed else []), *plots, REPORT]
     return Written(
-        errors=csv.texts(files[ERRORS.file]),
+        errors=rows,
         summary=csv.texts(files[SUMMARY.file]),
         differences=csv.texts(files[DIFFERENCES.file]),
         findings=csv.texts(files[FINDINGS.file]),
         tensors=csv.texts(files[TENSORS.file]) if isinstance(request.config.model, GivenPair) else [],
         answers=page[ANSWERS].decode().splitlines(),
+        verdicts=verdicts,
         chapter=chapter,
         store=Store(root=store.root, keeps=store.keeps, held={chapter.key: store.value(chapter)}),
         paths=[request.folder / name for name in shown],
@@ -211,8 +219,8 @@ def _listed(noun: str, names: Sequence[str]) -> str:
     return noun + (f"{', '.join(others)} and " if others else "") + last
 
 
-def write_again(request: Request) -> Written:
-    """The files of a request made anew from what its folder says is stored. Raises NotStoredError."""
+def write_again(request: Request, check: Check) -> Written:
+    """The files of a request made anew from what its folder says is stored. check: the gates. Raises NotStoredError."""
     trials = request.trials()
     recorded: dict[str, str] = {}
     fallen: dict[int, Finding] = {}
@@ -228,7 +236,8 @@ def write_again(request: Request) -> Written:
     same = all(key == stored for key, stored in recorded.items())
     store = Store(root=request.store, recorded=recorded, keeps=same)
     data = understood(store.value(trials[0].data))
-    return write(request, trials, fallen, store, data, made_in=recorded_environment(request.folder))
+    made_in = recorded_environment(request.folder)
+    return write(request, trials, fallen, store, data, made_in=made_in, check=check)
 
 
 def rows_of(trial: Trial, file: str, store: Store) -> bytes:

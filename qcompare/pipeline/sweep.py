@@ -18,7 +18,6 @@ from qcompare.data.error import DataFileError
 from qcompare.data.shape import ShapeError
 from qcompare.data.understood import Understood, findings, understood
 from qcompare.pipeline import gates, latency, over_configurations, steps, workers
-from qcompare.pipeline.gates import Judged
 from qcompare.pipeline.plan import asked, plan
 from qcompare.pipeline.progress import Count, bar, lines
 from qcompare.pipeline.request import Request
@@ -57,7 +56,6 @@ def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -
         fallen = compute(requests, list(tasks), count, console) if tasks else {}
         doing.append("measuring how long the interpreter takes")
         timed, status = measured(requests, trials, fallen, console) if tables else ({}, 0)
-        judged: list[Judged] = []
         written: dict[Request, Written] = {}
         for request in requests:
             doing.append(f"writing the files of {request.configuration}")
@@ -69,14 +67,10 @@ def run(requests: Sequence[Request], console: Console, *, tables: bool = True) -
             if tables:
                 show(request, found, reused, store, console)
             status = max(status, int(found.failed))
-            name, check = request.configuration, request.config.check
-            judged.append(Judged(configuration=name, check=check, errors=found.errors))
             written[request] = found
         together(written, timed, console, tables=tables)
         # Under another launcher the command that launched the jobs judges them, when it shows what came of them.
-        failed = tables and gates.tell(judged, console)
-        if tables:
-            answer(written, console)
+        failed = tables and answer(written, console)
     return max(status, int(failed))
 
 
@@ -96,9 +90,11 @@ def together(
         terminal.path(console, path)
 
 
-def answer(written: Mapping[Request, Written], console: Console) -> None:
-    """What was found, in words."""
+def answer(written: Mapping[Request, Written], console: Console) -> bool:
+    """What came of the gates, and what was found in words. Returns whether a gate failed."""
+    failed = gates.tell({request.configuration: found.verdicts for request, found in written.items()}, console)
     terminal.answers(console, {request.configuration: found.answers for request, found in written.items()})
+    return failed
 
 
 def check_store(request: Request) -> None:

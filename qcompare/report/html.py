@@ -65,11 +65,12 @@ class Plot:
 
 @dataclass(frozen=True, kw_only=True)
 class Chapter:
-    """A configuration on a page. compared: what was. body: HTML, below the answers."""
+    """A configuration on a page. compared: what was. gates: what came of each, and a line. body: HTML, below these."""
 
     name: str
     slug: str
     compared: str
+    gates: Sequence[tuple[str, str]]
     answers: Sequence[Answer]
     sections: Sequence[Mapping[str, str]]
     body: str
@@ -100,6 +101,7 @@ def chapter(
     *,
     name: str,
     compared: str,
+    gates: Sequence[tuple[str, str]],
     statements: Sequence[Statement],
     layers: Sequence[LayerErrors],
     summary: pd.DataFrame,
@@ -118,7 +120,8 @@ def chapter(
 ) -> Files:
     """What `page` puts together, of one configuration.
 
-    compared: a sentence that says what was. The frames are the rows of the CSV files of these names, rungs of
+    compared: a sentence that says what was. gates: what came of each, `passed`, `failed` or `undefined`, and a line.
+    The frames are the rows of the CSV files of these names, rungs of
     ladder_summary.csv, layers the means of tensors.csv. plots, seed_plots: file name -> PNG, over the seeds and of one
     seed. options: of the configuration, by dotted names. understood: what the data were taken for. provenance: that of
     provenance.json. templates: by file name.
@@ -163,6 +166,7 @@ def chapter(
         name=name,
         slug=slug,
         compared=compared,
+        gates=gates,
         answers=answers(statements),
         sections=[{"key": key, "title": title} for key, title in found],
         body=body,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from qcompare.analysis.gates import GATES, judge, told
+from qcompare.analysis.gates import GATES, judge, outcome_told, outcomes, told
 from qcompare.config.options import NO_CHECK
 from qcompare.core.comparison import PAIRS
 from qcompare.core.tap import Tap
@@ -76,7 +76,7 @@ def test_every_option_is_a_gate() -> None:
 def test_a_gate_that_holds(gate, bound, rows) -> None:
     (verdict,) = judged(rows, **{gate: bound})
     assert verdict.held
-    assert (verdict.seeds, verdict.failing, verdict.worst) == (1, (), None)
+    assert (verdict.seeds, verdict.failing, verdict.worst) == (1, (), 0)
 
 
 @pytest.mark.parametrize(("gate", "bound", "rows", "says"), FAILED)
@@ -108,6 +108,41 @@ def test_every_seed_has_to_hold_and_the_worst_is_named() -> None:
     assert line.endswith(": 30 dB, below 33, in seed 0; 2 of 4 seeds fail")
     (line,) = lines([pair(0, max_lsb=9), pair(1)], max_lsb=2)
     assert line.endswith(": undefined, does not hold, in seed 1; 2 of 2 seeds fail")
+
+
+def outcomes_of(rows, pairs=("qat-interpreter",), **bounds):
+    return [(each.state.value, outcome_told(each)) for each in outcomes(judged(rows, pairs, **bounds))]
+
+
+def test_a_line_for_each_gate_has_the_worst_figure_of_all_pairs_whatever_came_of_it() -> None:
+    rows = [
+        pair(seed, b=b, max_lsb=lsb, sqnr_db=50 - lsb)
+        for b, of in ((B, (1, 3)), ("micro", (2, 1)))
+        for seed, lsb in enumerate(of)
+    ]
+    pairs = ["qat-interpreter", "qat-micro"]
+    place = f"qat to {B} on route qat, in seed 1"
+    assert outcomes_of(rows, pairs, max_lsb=3, sqnr_db=47.5) == [
+        ("passed", f"check.max_lsb=3, at most 3 LSB: the worst of 2 seeds is 3 LSB, {place}; all 2 pairs hold."),
+        ("failed", f"check.sqnr_db=47.5, at least 47.5 dB: the worst of 2 seeds is 47 dB, {place}; 1 of 2 pairs hold."),
+    ]
+    (line,) = outcomes_of([pair(0, max_abs_error=0)], sqnr_db=47.5)
+    assert line == (
+        "passed",
+        f"check.sqnr_db=47.5, at least 47.5 dB: the worst is inf dB, qat to {B} on route qat, in seed 0.",
+    )
+    assert outcomes_of(rows) == []
+
+
+def test_an_undefined_figure_is_told_where_no_other_fails() -> None:
+    rows = [pair(0, max_lsb=2), pair(1)]
+    told = f"check.max_lsb=3, at most 3 LSB: qat to {B} on route qat has no figure in seed 1"
+    assert outcomes_of(rows, max_lsb=3) == [("undefined", f"{told}.")]
+    told = "check.max_lsb=3, at most 3 LSB: qat-micro: no such pair here; there are qat-interpreter; 1 of 2 pairs hold."
+    assert outcomes_of(rows[:1], ["qat-interpreter", "qat-micro"], max_lsb=3) == [("undefined", told)]
+    ((state, told),) = outcomes_of(rows[:1], ["qat-interpreter", "qat-micro"], max_lsb=1)
+    assert state == "failed"
+    assert told.endswith(f"the worst is 2 LSB, qat to {B} on route qat, in seed 0; 0 of 2 pairs hold.")
 
 
 def test_each_pair_of_sides_is_judged_by_itself_and_only_its_output() -> None:

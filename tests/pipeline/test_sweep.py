@@ -348,17 +348,23 @@ def test_trials_that_fell_are_not_measured(tmp_path, computing, monkeypatch):
     assert [each.seed for each in told[0]] == [0, 3]
 
 
-def test_each_configuration_is_judged_and_no_other_file_than_the_options_tells_of_it(tmp_path, computing):
+def test_each_configuration_is_judged_and_no_other_file_than_the_options_and_the_report_tells_of_it(
+    tmp_path, computing
+):
+    def but_reports():
+        return [{name: of for name, of in contents(what.folder).items() if name != "report.html"} for what in whats]
+
     whats = [asked(tmp_path, f"model.units={units}", "seed=0..1") for units in (4, 8)]
     status, said = run(*whats)
-    before = [contents(what.folder) for what in whats]
+    before = but_reports()
     assert status == 0
     assert "gate" not in said
+    assert 'class="gates"' not in (whats[0].config.outputs / "report.html").read_text()
     gated = [replace(what, config=replace(what.config, check=replace(NO_CHECK, max_lsb=1))) for what in whats]
     status, said = run(*gated)
     assert status == 0
     assert "gates: all 6 hold in every seed" in said.splitlines()
-    assert [contents(what.folder) for what in whats] == before
+    assert but_reports() == before
     gated[1] = replace(whats[1], config=replace(whats[1].config, check=replace(NO_CHECK, max_lsb=0)))
     status, said = run(*gated)
     assert status == 1
@@ -368,6 +374,10 @@ def test_each_configuration_is_judged_and_no_other_file_than_the_options_tells_o
         "1 LSB, above 0, in seed 1; 1 of 2 seeds fail"
     )
     assert failing[3:] == ["gates: 3 of 6 hold in every seed"]
+    report = (whats[0].config.outputs / "report.html").read_text()
+    assert report.count('<span class="passed">passed</span>: check.max_lsb=1, at most 1') == 1
+    assert report.count('<span class="failed">failed</span>: check.max_lsb=0, at most 0') == 1
+    assert but_reports() == before
 
 
 def test_a_trial_that_died_holds_no_gate(tmp_path, computing):
@@ -483,10 +493,10 @@ def test_results_that_are_written_again_stay_those_of_the_versions_that_computed
     assert made["packages"] == results.environment()["packages"]
     made["packages"] = {"ai-edge-litert": "0.1"}
     path.write_text(json.dumps(made))
-    results.write_again(what)
+    results.write_again(what, NO_CHECK)
     assert json.loads(path.read_bytes())["packages"] == {"ai-edge-litert": "0.1"}
     path.write_text("{")
-    results.write_again(what)
+    results.write_again(what, NO_CHECK)
     assert json.loads(path.read_bytes())["packages"] == results.environment()["packages"]
 
 

@@ -65,7 +65,7 @@ def png():
     return content.getvalue()
 
 
-def chapter(name="lstm-int8", evil="x"):
+def chapter(name="lstm-int8", evil="x", gates=()):
     rows = [row(0, mismatch_rate=0.1, max_lsb=3, sqnr_db=30.0), row(0, a="labels", top1_agreement=0.5)]
     summary = made.summary_of(rows)
     figure = Figure(value=1.0, file="tensors.csv", row=(), column="")
@@ -77,6 +77,7 @@ def chapter(name="lstm-int8", evil="x"):
     return html.chapter(
         name=name,
         compared=f"A network of {evil}.",
+        gates=gates,
         statements=(Layer(tap=evil, weights=figure, sqnr=figure),),
         layers=[layer],
         summary=summary,
@@ -131,6 +132,18 @@ def test_several_configurations_are_a_chapter_each():
     assert len(found.ids) == len(set(found.ids))
     assert "a=1: what was found" in found.text
     assert files[ANSWERS].decode().splitlines()[0] == "a=1:"
+
+
+def test_gates_stand_before_the_answers_each_in_a_line_and_without_any_there_is_nothing():
+    told = [("passed", "check.max_lsb=1, at most 1 LSB: <all> hold"), ("failed", "check.sqnr_db=9: none")]
+    found = page(chapter(gates=told))[REPORT].decode()
+    first = found[: found.index('<dl class="answers">')]
+    assert (
+        '<li><span class="passed">passed</span>: check.max_lsb=1, at most 1\N{NO-BREAK SPACE}LSB: &lt;all&gt; hold</li>'
+        in first
+    )
+    assert '<li><span class="failed">failed</span>: check.sqnr_db=9: none</li>' in first
+    assert 'class="gates"' not in page(chapter())[REPORT].decode()
 
 
 @pytest.mark.parametrize("name", ["Summary", "details"])
