@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from qcompare.analysis.intervals import REALS, SHARES, Array, mean
-from qcompare.analysis.statistics import KEY, METRICS, RANGES, Spread, spreads
+from qcompare.analysis.statistics import ACCURACY, KEY, METRICS, RANGES, Spread, spreads
 from qcompare.core.comparison import FLOAT_ROUTE
+from qcompare.core.engine import LABELS
 from qcompare.core.key import PairKey
 from qcompare.core.table import Table
+from qcompare.core.tap import OUTPUT
 
 Rows = Sequence[Mapping[str, str]]
 """The rows of a CSV file as text, by column."""
@@ -90,6 +92,21 @@ class Beside:
         own, other = self.a.pairs, self.b.pairs
         return tuple(pair for pair in own if not {*own[pair]}.isdisjoint(other.get(pair, {})))
 
+    def having(self, metric: str) -> list[Pair]:
+        """The comparisons of outputs in which a has this figure in one of the seeds."""
+        own = self.a.pairs
+        return [
+            pair
+            for pair in self.pairs
+            if pair[PAIR.index("tap")] == OUTPUT.role
+            and any(row.get(metric) for seed, row in own[pair].items() if seed in self.seeds)
+        ]
+
+    @property
+    def worth(self) -> str:
+        """The figure that says how right an engine is: of a regression the RMSE."""
+        return ACCURACY if any(against_labels(pair) for pair in self.having(ACCURACY)) else "rmse"
+
     @property
     def same_networks(self) -> bool:
         """Whether the float network of each seed that both have is the same, bit for bit."""
@@ -100,6 +117,11 @@ class Beside:
     def metrics(self) -> tuple[str, ...]:
         """Figures that both have."""
         return tuple(name for name in self.a.metrics if name in self.b.metrics)
+
+
+def against_labels(pair: Pair) -> bool:
+    """Whether a comparison says how right an engine is."""
+    return pair[PAIR.index("engine_a")] == str(LABELS)
 
 
 @dataclass(frozen=True, kw_only=True)

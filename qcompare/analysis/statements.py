@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,18 +53,25 @@ class Frame:
 
     def figure(self, column: str, **cells: str) -> Figure | None:
         """The figure in a column of the one row with these cells, all text; None where there is none."""
-        found = self.where(**cells).rows
-        if found.empty:
-            return None
-        (value,) = found[column].to_numpy(np.float64, na_value=np.nan).tolist()
-        return Figure(value=value, file=self.file, row=tuple(cells.items()), column=column)
+        found = self._figures({column: column}, cells)
+        return None if found is None else found[column]
 
     def over_seeds(self, **cells: str) -> OverSeeds | None:
         """The figures of a row of the columns that all tables over the seeds have."""
         names = {"n": "n", "mean": "mean", "low": "ci95_low", "high": "ci95_high", "min": "min", "max": "max"}
-        found = {name: self.figure(column, **cells) for name, column in names.items()}
-        there = {name: figure for name, figure in found.items() if figure is not None}
-        return OverSeeds(**there) if len(there) == len(names) else None
+        found = self._figures(names, cells)
+        return None if found is None else OverSeeds(**found)
+
+    def _figures(self, columns: Mapping[str, str], cells: Mapping[str, str]) -> dict[str, Figure] | None:
+        """The figures of the one row with these cells, columns by name; None where there is none."""
+        found = self.where(**cells).rows
+        if found.empty:
+            return None
+        (values,) = found[list(columns.values())].to_numpy(np.float64, na_value=np.nan).tolist()
+        return {
+            name: Figure(value=value, file=self.file, row=tuple(cells.items()), column=column)
+            for (name, column), value in zip(columns.items(), values, strict=True)
+        }
 
 
 def statements(

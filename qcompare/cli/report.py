@@ -20,7 +20,7 @@ CHECK = "check"
 """The group of gates."""
 
 SIDE_BY_SIDE = Path("outputs", "side_by_side")
-"""The folder that tables of several runs go to."""
+"""The folder that tables and the page of several runs go to."""
 
 
 class ReportError(ValueError):
@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
         type=Path,
         default=SIDE_BY_SIDE,
         metavar="DIR",
-        help=f"of the tables of several runs: {SIDE_BY_SIDE}",
+        help=f"of the tables and the page of several runs: {SIDE_BY_SIDE}",
     )
     arguments = parser.parse_args(argv)
     from qcompare.pipeline.finished import FinishedError

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from qcompare.analysis.side_by_side import CHANGED_FIGURES, CHANGES, Beside, Run
+from qcompare.analysis.side_by_side import CHANGED_FIGURES, CHANGES, Beside, Run, against_labels
 from qcompare.config.options import OptionError
 from qcompare.core.files import write_whole
 from qcompare.pipeline.finished import FinishedError
 from qcompare.pipeline.results import csv_of
-from qcompare.report import alike, csv, side_by_side, terminal
+from qcompare.report import alike, csv, html, side_by_side, terminal
+from qcompare.report.side_by_side_page import chapter
+from qcompare.report.templates import REPORT, templates
 
 Folders = tuple[Path, Path]
 """Of a and b."""
@@ -60,8 +62,8 @@ def within(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
 
 
 def tell(pairs: Sequence[tuple[Run, Run]], output: Path, console: Console) -> None:
-    """Write the tables over all pairs into the folder `output`, and show each pair. Raises FinishedError where no pair
-    has a comparison in common, OptionError for a folder that cannot be written to."""
+    """Write the tables and the page over all pairs into the folder `output`, and show each pair. Raises FinishedError
+    where no pair has a comparison in common, OptionError for a folder that cannot be written to."""
     besides = [Beside(a=a, b=b) for a, b in pairs]
     common = [beside for beside in besides if beside.pairs]
     for beside in besides:
@@ -71,13 +73,9 @@ def tell(pairs: Sequence[tuple[Run, Run]], output: Path, console: Console) -> No
                 raise FinishedError(reason)
             terminal.line(console, reason)
     files = {table.file: csv_of(table, common) for table in (CHANGES, CHANGED_FIGURES)}
-    for name, content in files.items():
-        try:
-            write_whole(output / name, content)
-        except OSError as error:
-            raise OptionError(f"--output {output}: cannot be written to ({error.strerror}); give another") from error
     rows = {name: csv.texts(content) for name, content in files.items()}
-    for beside in common:
+    shown, chapters = [], []
+    for place, beside in enumerate(common, 1):
         own = {
             name: [row for row in each if (row["run_a"], row["run_b"]) == (beside.a.name, beside.b.name)]
             for name, each in rows.items()
@@ -89,8 +87,21 @@ def tell(pairs: Sequence[tuple[Run, Run]], output: Path, console: Console) -> No
             "computed": len({*beside.a.computed, *beside.b.computed}),
             "only_a": len(beside.a.pairs) - len(beside.pairs),
             "only_b": len(beside.b.pairs) - len(beside.pairs),
+            "right": sum(map(against_labels, beside.having(beside.worth))),
+            "integers": sum(not against_labels(pair) for pair in beside.having("mismatch_rate")),
         }
-        side_by_side.show(console, (beside.a.name, beside.b.name), counts, own[CHANGES.file], own[CHANGED_FIGURES.file])
+        names, changed, figures = (beside.a.name, beside.b.name), own[CHANGES.file], own[CHANGED_FIGURES.file]
+        shown.append((names, counts, changed, figures))
+        chapters.append(chapter(place, names, counts, beside.worth, changed, figures, templates()))
+    page = html.page(chapters=chapters, templates=templates(), title=f"{len(chapters)} pairs of runs")
+    files[REPORT] = page[REPORT]
+    for name, content in files.items():
+        try:
+            write_whole(output / name, content)
+        except OSError as error:
+            raise OptionError(f"--output {output}: cannot be written to ({error.strerror}); give another") from error
+    for each in shown:
+        side_by_side.show(console, *each)
     for name in files:
         terminal.path(console, output / name)
 

@@ -146,7 +146,7 @@ def _worth(said: Worth) -> Answer:
     elif difference.seeds < FEWEST_FOR_INTERVALS:
         ends = f"{_signed(difference.min.value, accuracy)} to {_signed(difference.max.value, accuracy)}"
         text = (
-            f"{subject}: {mean}{unit}, each seed from {ends}; {_counted(difference.seeds)} are too few for an "
+            f"{subject}: {mean}{unit}, each seed from {ends}; {counted(difference.seeds)} are too few for an "
             "interval: no difference shown."
         )
     else:
@@ -251,10 +251,11 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 def of_seeds(over: OverSeeds) -> str:
     """`ten seeds`."""
-    return _counted(over.seeds)
+    return counted(over.seeds)
 
 
-def _counted(seeds: int) -> str:
+def counted(seeds: int) -> str:
+    """`ten seeds`."""
     return f"{NUMBERS[seeds] if seeds < len(NUMBERS) else seeds} {'seed' if seeds == 1 else 'seeds'}"
 
 

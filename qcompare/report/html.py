@@ -160,7 +160,7 @@ def chapter(
         "packages": _mapping(f"The versions of {len(provenance['packages'])} packages", provenance["packages"]),
         "keys": _keys(provenance["trials"]),
     }
-    body = _environment(templates).get_template("chapter.html.jinja").render(rendered)
+    body = environment(templates).get_template("chapter.html.jinja").render(rendered)
     found = re.findall(r'<h3 id="' + re.escape(slug) + r'-([a-z]+)">([^<]*)</h3>', body)
     made = Chapter(
         name=name,
@@ -199,7 +199,7 @@ def page(
         "between": None if between is None else _between(_texts(between)),
         "plots": _plots(plots or {}, {"methods.png": captions.METHODS}),
     }  # fmt: skip
-    html = _environment(templates).get_template("page.html.jinja").render(rendered)
+    html = environment(templates).get_template("page.html.jinja").render(rendered)
     return {REPORT: html.lstrip().encode(), ANSWERS: "\n".join(_lines(made)).encode()}
 
 
@@ -214,7 +214,8 @@ def _lines(chapters: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield from (answer["text"] for answer in each["answers"])
 
 
-def _environment(templates: Mapping[str, str]) -> Environment:
+def environment(templates: Mapping[str, str]) -> Environment:
+    """In which the templates are rendered. templates: by file name."""
     made = Environment(loader=DictLoader(dict(templates)), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     made.filters["together"] = lambda text: re.sub(r" (%|dB|LSB)", "\N{NO-BREAK SPACE}\\1", text)
     return made
@@ -245,7 +246,8 @@ def _embedded(png: bytes) -> tuple[str, int, int]:
     return f"data:image/webp;base64,{encoded}", *(round(size * INCH / dots) for size in image.size)
 
 
-def _real(text: str) -> float:
+def real(text: str) -> float:
+    """NaN for an empty cell."""
     return float(text or "nan")
 
 
@@ -253,7 +255,8 @@ def _percents(share: float) -> str:
     return number(round(100 * share, 1) + 0.0, ".1f")
 
 
-def _brackets(low: float, high: float, form: str, times: float = 1) -> str:
+def brackets(low: float, high: float, form: str, times: float = 1) -> str:
+    """An interval; "" for one that is not defined."""
     return "" if math.isnan(low) or math.isnan(high) else f"[{times * low:{form}}, {times * high:{form}}]"
 
 
@@ -265,11 +268,11 @@ def _ladder(rungs: Rows) -> Shown:
         if metric != "share" or kernels != _kernels(rungs, route):
             continue
         share, rms = by_key[route, kernels, rung, "share"], by_key[route, kernels, rung, "rms"]
-        mean, low, high = (_real(share[name]) for name in ("mean", "ci95_low", "ci95_high"))
+        mean, low, high = (real(share[name]) for name in ("mean", "ci95_low", "ci95_high"))
         whole = rung == "whole"
         between = "" if whole or math.isnan(low) else f"[{_percents(low)}, {_percents(high)}]"
         told = [_percents(mean), between]
-        rows.append([route, kernels, rung, RUNGS.get(rung, "all of them"), *told, number(_real(rms["mean"]), ".3g")])
+        rows.append([route, kernels, rung, RUNGS.get(rung, "all of them"), *told, number(real(rms["mean"]), ".3g")])
     columns = [
         *(Column(name, number=False) for name in ("route", "to", "rung", "what changes")),
         *(Column(name) for name in ("share %", "95 % interval", "RMS by itself (real units)")),
@@ -299,10 +302,10 @@ def _pairs(summary: Rows) -> Shown:
                 b,
                 f"{n:g}",
                 percent(unequal["mean"]),
-                _brackets(unequal["ci95_low"], unequal["ci95_high"], ".2f", 100),
+                brackets(unequal["ci95_low"], unequal["ci95_high"], ".2f", 100),
                 number(lsb["max"], ".0f"),
                 number(sqnr["mean"], ".1f"),
-                _brackets(sqnr["ci95_low"], sqnr["ci95_high"], ".1f"),
+                brackets(sqnr["ci95_low"], sqnr["ci95_high"], ".1f"),
             ]
         )
     columns = [
@@ -325,7 +328,7 @@ def _accuracies(summary: Rows) -> Shown:
     for (route, _, _, engine), metrics in found:
         of = metrics[metric]
         ends = [number(of[name], form) for name in ("min", "max")]
-        between = _brackets(of["ci95_low"], of["ci95_high"], form)
+        between = brackets(of["ci95_low"], of["ci95_high"], form)
         rows.append([route, engine, f"{of['n']:g}", number(of["mean"], form), between, *ends])
     columns = [Column("route", number=False), Column("engine", number=False)]
     columns += map(Column, ("seeds", "mean", "95 % interval", "smallest", "largest"))
@@ -339,7 +342,7 @@ def _side(row: Mapping[str, str], side: str) -> str:
 def _differences(rows: Rows) -> Shown:
     told = []
     for row in rows:
-        mean, low, high, p = (_real(row[name]) for name in ("mean", "ci95_low", "ci95_high", "p_holm"))
+        mean, low, high, p = (real(row[name]) for name in ("mean", "ci95_low", "ci95_high", "p_holm"))
         told.append(
             [
                 row["metric"],
@@ -347,7 +350,7 @@ def _differences(rows: Rows) -> Shown:
                 _side(row, "b"),
                 row["n"],
                 number(mean + 0.0, "+.4g"),
-                _brackets(low, high, "+.4g"),
+                brackets(low, high, "+.4g"),
                 number(p, ".4f"),
             ]
         )
@@ -405,7 +408,7 @@ def _parameters(rows: Rows, seed: int) -> Shown:
 
 
 def _short(row: Mapping[str, str], name: str) -> str:
-    return number(_real(row[name]), ".6g") if name.endswith("scale") and row[name] else row[name]
+    return number(real(row[name]), ".6g") if name.endswith("scale") and row[name] else row[name]
 
 
 def _parameters_told(rows: Rows) -> str:
@@ -426,8 +429,8 @@ def _methods(rows: Rows) -> Shown:
         [
             row["route"],
             row["seed"],
-            *(number(_real(row[name]), ",.0f") for name in numbers),
-            *(number(_real(row[name]), ".4g") for name in there),
+            *(number(real(row[name]), ",.0f") for name in numbers),
+            *(number(real(row[name]), ".4g") for name in there),
         ]
         for row in sorted(rows, key=lambda row: row["route"])
     ]
@@ -458,19 +461,19 @@ def _techniques(rows: Rows) -> Shown:
     for row in rows:
         accuracy = row["metric"] == "accuracy"
         times, form = (100, ".2f") if accuracy else (1, ".3g")
-        mean, low, high = (_real(row[name]) for name in ("mean", "ci95_low", "ci95_high"))
-        less, least, most = (_real(row[f"minus_float{end}"]) for end in ("", "_ci95_low", "_ci95_high"))
-        reduction = _real(row["size_reduction"])
+        mean, low, high = (real(row[name]) for name in ("mean", "ci95_low", "ci95_high"))
+        less, least, most = (real(row[f"minus_float{end}"]) for end in ("", "_ci95_low", "_ci95_high"))
+        reduction = real(row["size_reduction"])
         told.append(
             [
                 row["model"],
                 row["method"],
                 row["n"],
                 number(times * mean, form),
-                _brackets(low, high, form, times),
+                brackets(low, high, form, times),
                 number(times * less + 0.0, f"+{form}"),
-                _brackets(least, most, f"+{form}", times),
-                number(_real(row["file_bytes"]), ",.0f"),
+                brackets(least, most, f"+{form}", times),
+                number(real(row["file_bytes"]), ",.0f"),
                 number(100 * reduction, ".0f"),
             ]
         )
@@ -486,7 +489,7 @@ def _between(rows: Rows) -> Shown:
     for row in rows:
         if row["reference"] != str(LABELS):
             continue
-        mean, low, high, p = (_real(row[name]) for name in ("mean", "ci95_low", "ci95_high", "p_holm"))
+        mean, low, high, p = (real(row[name]) for name in ("mean", "ci95_low", "ci95_high", "p_holm"))
         told.append(
             [
                 row["metric"],
@@ -494,7 +497,7 @@ def _between(rows: Rows) -> Shown:
                 f"{row['configuration']}, {row['route_b']}",
                 row["n"],
                 number(mean + 0.0, "+.4g"),
-                _brackets(low, high, "+.4g"),
+                brackets(low, high, "+.4g"),
                 number(p, ".4f"),
             ]
         )

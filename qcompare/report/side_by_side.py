@@ -13,7 +13,8 @@ from qcompare.core.engine import LABELS, EngineId
 from qcompare.core.tap import OUTPUT
 from qcompare.report.terminal import WIDE, line
 
-Rows = Sequence[Mapping[str, str]]
+Row = Mapping[str, str]
+Rows = Sequence[Row]
 """The rows of a CSV file as text, by column."""
 
 SHOWN = {
@@ -86,10 +87,10 @@ def _told(row: Mapping[str, str]) -> str:
     if row["kind"] == "finding":
         seeds = [f"{name}: {row[f'value_{name}'] or 'none'}" for name in "ab"]
         return f"{row['name']} (seeds of {'; of '.join(seeds)})"
-    return f"{row['name']}: {_short(row['value_a'])} -> {_short(row['value_b'])}"
+    return f"{row['name']}: {short(row['value_a'])} -> {short(row['value_b'])}"
 
 
-def _short(value: str) -> str:
+def short(value: str) -> str:
     """A digest by its beginning; what is not there is a dash."""
     is_digest = len(value) == DIGEST and set(value) <= set("0123456789abcdef")
     return value[:12] if is_digest else value or "-"

@@ -17,6 +17,7 @@ from qcompare.report import csv
 from tests import commands
 from tests.analysis.test_side_by_side import run
 from tests.finished import finished, rows
+from tests.report.test_html import Page
 from tests.rows import row
 
 
@@ -53,6 +54,7 @@ def test_two_equal_runs(here, report):
         "figures: 0 of 45 differ, of 3 comparisons in 3 seeds",
         "outputs/side_by_side/changes.csv",
         "outputs/side_by_side/changed_figures.csv",
+        "outputs/side_by_side/report.html",
     ]
     assert (
         table(here / "outputs" / "side_by_side")
@@ -85,7 +87,10 @@ def test_what_changed_is_named(here, report):
         "computed: 1 of 2 weights, models and outputs differ",
         "figures: 3 of 45 differ, of 3 comparisons in 3 seeds",
     ]
-    assert lines[-2:] == ["there/changes.csv", "there/changed_figures.csv"]
+    assert lines[-3:] == ["there/changes.csv", "there/changed_figures.csv", "there/report.html"]
+    page = Page((here / "there" / "report.html").read_bytes())
+    assert "new beside old" in page.text
+    assert "ai-edge-litert 2.1.0 in a, 9.0 in b" in page.text
     changed = table(here / "there", "changed_figures.csv")
     assert {(row["metric"], row["mean"], row["ci95_low"], row["ci95_high"]) for row in changed} == {
         ("max_lsb", "2.0", "2.0", "2.0")
@@ -142,6 +147,10 @@ def test_configurations_of_two_multiruns_are_paired_by_name(here, report):
         *("a: old/one", "b: new/one"),
         *("a: old/two", "b: new/two"),
     ]
+    page = Page((here / "outputs" / "side_by_side" / "report.html").read_bytes())
+    assert page.text.count("2 pairs of runs") == 2
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.references) <= set(page.ids)
 
 
 def test_gates_of_each_run_and_those_that_are_given(here, report):
@@ -179,7 +188,7 @@ def test_gates_of_each_run_and_those_that_are_given(here, report):
     ],
 )
 def test_a_wrong_request_is_one_line(words, says, here, report):
-    for name in ("a", "many/x", "many/y", "half"):
+    for name in ("a", "many/x", "many/y", "one/z", "half"):
         finished(here / name)
     finished(here / "later", rows(seeds=(7,)))
     finished(here / "else", [row(0, "qat", "micro", max_lsb=1)])
