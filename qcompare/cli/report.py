@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qcompare.cli.arguments import Parser
-from qcompare.config.options import NO_CHECK, Check, FilesData, OptionError, UserModel, content, read, read_check
+from qcompare.config.options import NO_CHECK, Check, FilesData, OptionError, UserModel, content, flag, read, read_check
 from qcompare.core.plain import plain
 
 if TYPE_CHECKING:
@@ -21,6 +21,19 @@ CHECK = "check"
 
 SIDE_BY_SIDE = Path("outputs", "side_by_side")
 """The folder that tables and the page of several runs go to."""
+
+
+PDF = "pdf"
+"""The option for plots of single seeds as PDF too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What was asked for in place of the options of the runs. check: gates by their last names. pdf: as the run had it
+    where None."""
+
+    check: Mapping[str, Any]
+    pdf: bool | None = None
 
 
 class ReportError(ValueError):
@@ -39,7 +52,8 @@ def main(argv: list[str]) -> int:
         "words",
         nargs="+",
         metavar="DIR",
-        help="of a configuration, such as outputs/lstm-int8, or of a multirun; check.max_lsb=1 and the like are gates",
+        help="of a configuration, such as outputs/lstm-int8, or of a multirun; check.max_lsb=1 and the like are gates, "
+        "pdf=true gives plots of single seeds as PDF too",
     )
     parser.add_argument(
         "--output",
@@ -53,7 +67,7 @@ def main(argv: list[str]) -> int:
 
     try:
         places = [Path(word) for word in arguments.words if not is_option(word)]
-        given = given_gates([word for word in arguments.words if is_option(word)])
+        given = given_options([word for word in arguments.words if is_option(word)])
         return report(places, given, arguments.output)
     except (ReportError, FinishedError, OptionError) as error:
         print(f"qcompare report: {error}", file=sys.stderr)
@@ -65,31 +79,33 @@ def is_option(word: str) -> bool:
     return "=" in word and not Path(word).exists()
 
 
-def given_gates(words: Sequence[str]) -> dict[str, Any]:
-    """The options of `check` that were given, by their last names. Raises OptionError."""
+def given_options(words: Sequence[str]) -> Given:
+    """The options that were given. Raises OptionError."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    found = {}
+    found: dict[str, Any] = {}
     for word in words:
-        known = [f"{CHECK}.{item.name}" for item in fields(Check)]
+        known = [PDF, *(f"{CHECK}.{item.name}" for item in fields(Check))]
         name = word.partition("=")[0]
         if name not in known:
-            raise OptionError(f"{word}: neither a folder nor a gate, which are {', '.join(known)}")
+            raise OptionError(f"{word}: neither a folder nor an option, which are {', '.join(known)}")
         try:
             override = OverridesParser.create().parse_override(word)
         except HydraException as error:
             raise OptionError(f"{word}: cannot be read; write {name}=VALUE") from error
         if override.is_sweep_override():
             raise OptionError(f"{word}: one value; a list is {name}=[{word.partition('=')[2]}]")
-        found[name.removeprefix(f"{CHECK}.")] = override.value()
-    read_check(found)
-    return found
+        found[name] = override.value()
+    pdf = flag(PDF, found.pop(PDF)) if PDF in found else None
+    check = {name.removeprefix(f"{CHECK}."): value for name, value in found.items()}
+    read_check(check)
+    return Given(check=check, pdf=pdf)
 
 
-def report(places: Sequence[Path], given: Mapping[str, Any], output: Path) -> int:
-    """Exit status 0, or 1 when anything fell short. given: options of `check` in place of those of the runs. output:
-    where tables of several runs go. Raises ReportError, FinishedError and OptionError."""
+def report(places: Sequence[Path], given: Given, output: Path) -> int:
+    """Exit status 0, or 1 when anything fell short. output: where tables of several runs go. Raises ReportError,
+    FinishedError and OptionError."""
     from qcompare.pipeline import finished
 
     if not places:
@@ -102,7 +118,7 @@ def report(places: Sequence[Path], given: Mapping[str, Any], output: Path) -> in
     return side_by_side(folders, given, output)
 
 
-def again(folders: Sequence[Path], given: Mapping[str, Any], output: Path) -> int:
+def again(folders: Sequence[Path], given: Given, output: Path) -> int:
     """The files of each configuration, and those over several of one command. folders: of the configurations. The rest
     as for `report`."""
     from rich.console import Console
@@ -110,7 +126,7 @@ def again(folders: Sequence[Path], given: Mapping[str, Any], output: Path) -> in
     from qcompare.pipeline import finished, results, side_by_side, sweep
     from qcompare.pipeline.store import NotStoredError, Store
 
-    requests = {folder: request_of(folder) for folder in folders}
+    requests = {folder: request_of(folder, given) for folder in folders}
     console = Console()
     written = {}
     for folder, request in requests.items():
@@ -127,14 +143,16 @@ def again(folders: Sequence[Path], given: Mapping[str, Any], output: Path) -> in
     return int(failed)
 
 
-def request_of(folder: Path) -> Request:
-    """What the run of a folder asked for. Raises ReportError, FinishedError and OptionError."""
+def request_of(folder: Path, given: Given) -> Request:
+    """What the run of a folder asked for, or was given in place of it. Raises ReportError, FinishedError and
+    OptionError."""
     from qcompare.pipeline import finished
     from qcompare.pipeline.request import Request
 
     # Runs of versions without gates and PDFs had none.
-    values = {CHECK: plain(NO_CHECK), "pdf": False, **finished.options(folder)}
+    values = {CHECK: plain(NO_CHECK), PDF: False, **finished.options(folder)}
     config = replace(read(values), outputs=folder.parent, fresh=False)
+    config = config if given.pdf is None else replace(config, pdf=given.pdf)
     if isinstance(config.data, FilesData):
         check_files(folder, "data", config.data)
     if isinstance(config.model, UserModel):
@@ -142,13 +160,13 @@ def request_of(folder: Path) -> Request:
     return Request(config=config, configuration=folder.name)
 
 
-def gates_of(values: Mapping[str, Any], given: Mapping[str, Any]) -> Check:
+def gates_of(values: Mapping[str, Any], given: Given) -> Check:
     """The gates of a run, and those that were given in their place. values: its options."""
     own = values.get(CHECK)
-    return read_check({**(own if isinstance(own, Mapping) else {}), **given})
+    return read_check({**(own if isinstance(own, Mapping) else {}), **given.check})
 
 
-def side_by_side(folders: Mapping[Path, Sequence[Path]], given: Mapping[str, Any], output: Path) -> int:
+def side_by_side(folders: Mapping[Path, Sequence[Path]], given: Given, output: Path) -> int:
     """What differs from the first run. folders: of the configurations that each path stands for. The rest as for
     `report`."""
     from rich.console import Console

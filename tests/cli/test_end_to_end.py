@@ -506,6 +506,23 @@ def test_report_makes_tables_and_plots_anew_without_tensorflow(runs, tmp_path):
     assert (folder / "report.html").read_bytes() == whole["report.html"]
 
 
+def test_plots_of_single_seeds_are_for_papers_too_where_asked(runs, tmp_path):
+    shutil.copytree(runs["lstm"].folder / "outputs", tmp_path / "outputs")
+    shutil.copy(runs["lstm"].folder / "mine.npz", tmp_path)
+    name = runs["lstm"].results().name
+    folder = tmp_path / "outputs" / name
+    plots = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.png")}
+    run = commands.run("report", f"outputs/{name}", "pdf=true", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert {path.relative_to(folder) for path in folder.rglob("*.pdf")} == {path.with_suffix(".pdf") for path in plots}
+    assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.png")} == plots
+    assert yaml.safe_load((folder / "config.yaml").read_text())["pdf"] is True
+    assert commands.run("report", f"outputs/{name}", "pdf=false", folder=tmp_path).returncode == 0
+    assert not list(folder.glob("seed=*/*.pdf"))
+    run = commands.run("report", f"outputs/{name}", "pdf=perhaps", folder=tmp_path)
+    assert (run.returncode, run.stderr) == (2, "qcompare report: pdf=perhaps: must be true or false\n")
+
+
 @pytest.mark.parametrize("gone", ["all that is made", "report.html"])
 def test_report_of_a_multirun_leaves_it_as_the_command_did(gone, runs, tmp_path):
     shutil.copytree(runs["multirun"].folder / "outputs", tmp_path / "outputs")

@@ -182,7 +182,10 @@ def test_gates_of_each_run_and_those_that_are_given(here, report):
         (["a", "half"], "half/provenance.json: cannot be read; run its command again"),
         (["a", "many/x", "check.max_lsb=x"], "check.max_lsb=x: must be a whole number from 0 to 65535"),
         (["a", "many/x", "check.max_lsb=1,2"], "check.max_lsb=1,2: one value; a list is check.max_lsb=[1,2]"),
-        (["a", "many/x", "max_lsb=1"], "max_lsb=1: neither a folder nor a gate, which are check.pairs, check.max_lsb"),
+        (
+            ["a", "many/x", "max_lsb=1"],
+            "max_lsb=1: neither a folder nor an option, which are pdf, check.pairs, check.max_lsb",
+        ),
         (["check.max_lsb=1"], "give the folder of a configuration, such as outputs/lstm-int8"),
         (["a", "many/x", "--output", "text"], "--output text: cannot be written to"),
     ],
