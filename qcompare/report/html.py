@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup, escape
 from PIL import Image
 
 from qcompare.core.archive import Files
@@ -217,8 +218,22 @@ def _lines(chapters: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def environment(templates: Mapping[str, str]) -> Environment:
     """In which the templates are rendered. templates: by file name."""
     made = Environment(loader=DictLoader(dict(templates)), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    made.filters["together"] = lambda text: re.sub(r" (%|dB|LSB)", "\N{NO-BREAK SPACE}\\1", text)
+    made.filters |= {"together": _together, "breakable": _breakable}
     return made
+
+
+def _together(text: str) -> str:
+    """A sentence in which no line ends within an interval, between a number and its unit, or in `p = 0.5`."""
+    return re.sub(
+        r" (?=(?:%|dB|LSB|bytes|points)(?!\w))|(?<=\bp) (?== )|(?<=\bp =) |(?<=,) (?=[^\[\]]*\])",
+        "\N{NO-BREAK SPACE}",
+        text,
+    )
+
+
+def _breakable(text: str) -> Markup:
+    """A name of an engine, a tensor, an operator or a file, of which a narrow column may make several lines."""
+    return Markup(re.sub(r"([:/_])(?=\w)", r"\1<wbr>", str(escape(text))))
 
 
 def _of_routes(files: Files, end: str, caption: Callable[[str], Caption]) -> dict[str, Caption]:
@@ -271,11 +286,12 @@ def _ladder(rungs: Rows) -> Shown:
         mean, low, high = (real(share[name]) for name in ("mean", "ci95_low", "ci95_high"))
         whole = rung == "whole"
         between = "" if whole or math.isnan(low) else f"[{_percents(low)}, {_percents(high)}]"
-        told = [_percents(mean), between]
-        rows.append([route, kernels, rung, RUNGS.get(rung, "all of them"), *told, number(real(rms["mean"]), ".3g")])
+        told = [_percents(mean), between, number(real(rms["mean"]), ".3g")]
+        rows.append([route, kernels, rung, *told, RUNGS.get(rung, "all of them")])
     columns = [
-        *(Column(name, number=False) for name in ("route", "to", "rung", "what changes")),
+        *(Column(name, number=False) for name in ("route", "to", "rung")),
         *(Column(name) for name in ("share %", "95 % interval", "RMS by itself (real units)")),
+        Column("what changes", number=False),
     ]
     return Shown(caption="Shares of the squared error of the output", columns=columns, rows=rows)
 
@@ -287,7 +303,7 @@ def _kernels(rungs: Rows, route: str) -> str:
 
 
 def _shares(ladder: Shown) -> str:
-    return "; ".join(f"route {route}, {rung}: {share} %" for route, _, rung, _, share, *_ in ladder.rows)
+    return "; ".join(f"route {route}, {rung}: {share} %" for route, _, rung, share, *_ in ladder.rows)
 
 
 def _pairs(summary: Rows) -> Shown:

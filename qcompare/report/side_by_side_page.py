@@ -186,7 +186,7 @@ def _changes(rows: Rows) -> Shown:
         ]
         for row in rows
     ]
-    columns = [*(Column(name, number=False) for name in ("kind", "name", "a", "b")), Column("seeds that differ")]
+    columns = [*(Column(name, number=False) for name in ("kind", "name", "a", "b")), Column("seeds")]
     return Shown(caption="Options, data, versions, what was computed and what was found", columns=columns, rows=told)
 
 
@@ -194,22 +194,25 @@ def _figures(caption: str, rows: Rows) -> Shown:
     told = []
     for row in sorted(rows, key=lambda row: row["engine_a"] != str(LABELS)):
         name, factor, unit = SHOWN.get(row["metric"], (row["metric"], 1, ""))
+        if row["engine_a"] == str(LABELS) and row["metric"] == "top1_agreement":
+            name = "right"
         a, b, mean, low, high = (factor * real(row[of]) for of in ("mean_a", "mean_b", "mean", "ci95_low", "ci95_high"))
         told.append(
             [
                 f"{row['route_a']} {row['engine_a']}".strip(),
                 f"{row['route_b']} {row['engine_b']}",
-                f"{row['tap']} {row['step']}".strip(),
-                f"{name}{unit}",
+                f"{name}{unit}".replace(" ", "\N{NO-BREAK SPACE}"),
                 number(a, ".4g"),
                 number(b, ".4g"),
                 number(mean + 0.0, "+.3g"),
                 brackets(low, high, "+.3g"),
                 f"{row['differing']} of {row['seeds']}",
+                f"{row['tap']} {row['step']}".strip(),
             ]
         )
     columns = [
-        *(Column(name, number=False) for name in ("compared with", "engine", "where", "figure")),
-        *map(Column, ("a", "b", "b - a", "95 % interval", "seeds that differ")),
+        *(Column(name, number=False) for name in ("compared with", "engine", "figure")),
+        *map(Column, ("a", "b", "b - a", "95 % interval", "seeds")),
+        Column("where", number=False),
     ]
     return Shown(caption=caption, columns=columns, rows=told)

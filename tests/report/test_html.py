@@ -23,7 +23,7 @@ from tests import rows as made
 from tests.rows import row
 
 EVIL = "<script>alert(1)</script>\"'&"
-VOID = {"meta", "link", "img", "path", "circle"}
+VOID = {"meta", "link", "img", "path", "circle", "wbr"}
 
 
 class Page(HTMLParser):
@@ -144,6 +144,21 @@ def test_gates_stand_before_the_answers_each_in_a_line_and_without_any_there_is_
     )
     assert '<li><span class="failed">failed</span>: check.sqnr_db=9: none</li>' in first
     assert 'class="gates"' not in page(chapter())[REPORT].decode()
+
+
+def test_no_line_ends_within_an_interval_or_before_a_unit():
+    gate = "at most 1 LSB: 0.5 % [-0.2, +0.3], one LSBs (p = 0.6, Holm) [a] step = 2"
+    found = page(chapter(gates=[("passed", gate)]))[REPORT].decode()
+    assert gate.replace(" ", "~") not in found
+    kept = "at most 1~LSB: 0.5~% [-0.2,~+0.3], one LSBs (p~=~0.6, Holm) [a] step = 2"
+    assert kept.replace("~", "\N{NO-BREAK SPACE}") in found
+
+
+def test_names_in_tables_may_break_and_are_copied_as_they_are():
+    name = "given:a/b_c & <d:"
+    found = page(chapter(evil=name))[REPORT]
+    assert b"given:<wbr>a/<wbr>b_<wbr>c &amp; &lt;d:" in found
+    assert name in Page(found).text
 
 
 @pytest.mark.parametrize("name", ["Summary", "details"])
