@@ -228,6 +228,19 @@ class LSTMModel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GRUModel:
+    """Keras's GRU, then dense layers."""
+
+    name: str = option(one_of("gru"), "")
+    units: tuple[int, ...] = option(widths(1), "width of the recurrent layer, or a list for a stack")
+    head: tuple[int, ...] = option(widths(0), "widths of relu layers between the recurrent layer and the output")
+    reset_after: bool = option(flag, "the reset gate scales the product with the state, else the state before it")
+    use_bias: bool = option(flag, USE_BIAS)
+    return_sequences: bool = option(flag, RETURN_SEQUENCES)
+    lowering: str = option(no_fused, f"{UNROLLED}; {LOOP}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class LMUModel:
     """Legendre Memory Unit, then dense layers."""
 
@@ -527,7 +540,7 @@ NO_CHECK = Check(
     pairs=("qat-interpreter",), max_lsb=None, mismatch_rate=None, accuracy_drop=None, sqnr_db=None, tolerance=None
 )
 
-Model = DenseModel | SimpleRNNModel | LSTMModel | LMUModel | UserModel
+Model = DenseModel | SimpleRNNModel | LSTMModel | GRUModel | LMUModel | UserModel
 IntegerQuant = Int8Quant | Int16x8Quant
 Quant = Float32Quant | Float16Quant | DynamicQuant | IntegerQuant
 Data = DigitsData | SequenceSumData | FilesData
@@ -537,6 +550,7 @@ GROUPS: dict[str, dict[str, Any]] = {
         "dense": DenseModel,
         "simple_rnn": SimpleRNNModel,
         "lstm": LSTMModel,
+        "gru": GRUModel,
         "lmu": LMUModel,
         "keras": KerasFile,
         "given": GivenPair,

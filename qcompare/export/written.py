@@ -18,7 +18,7 @@ from qcompare.core.graph import model_of
 from qcompare.core.grid import Grid
 from qcompare.core.tap import Tap
 from qcompare.models.network import Architecture
-from qcompare.models.ops import CELL_CLIP, GATE_MATRICES, LOGISTIC_RANGE, TANH_RANGE, Place, Range, activated
+from qcompare.models.ops import CELL_CLIP, GATE_MATRICES, LOGISTIC_RANGE, ONE_RANGE, TANH_RANGE, Place, Range, activated
 from qcompare.tflite import schema
 from qcompare.tflite.artifact import MAIN
 from qcompare.tflite.builder import ABSENT, Builder
@@ -298,6 +298,15 @@ class GraphOps:
         self.builder.operator(
             "MUL", [self.index(a), self.index(b)], [self.index(result)], "MulOptions", options, version=2
         )
+        return result
+
+    def one_minus(self, name: str, x: Value) -> Written:
+        x, role, one = self.written(x), self.place.role(name), self.format.grid(*ONE_RANGE)
+        constant = Constant(data=np.array(one.largest, one.dtype), grid=one, real=np.array(1, np.float32))
+        result = self._result(f"{name}/SUB", x.width, self.grid(role), role)
+        options = {"fused_activation_function": "NONE", "pot_scale_int16": not self.format.symmetric}
+        operands = [self._constant("one", constant), self.index(x)]
+        self.builder.operator("SUB", operands, [self.index(result)], "SubOptions", options, version=2)
         return result
 
     def tanh(self, name: str, x: Value) -> Written:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qcompare.core.layers import HEAD_ACTIVATION
+from qcompare.models.gru import GRUCell
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture, Cell
@@ -48,6 +49,11 @@ def cells(model: Mapping[str, Any], steps: int) -> list[Cell]:
         case "lstm":
             kind = FusedLSTM if model["lowering"] == "fused" else LSTMCell
             return [kind(units=units, use_bias=model["use_bias"]) for units in model["units"]]
+        case "gru":
+            reset_after = model["reset_after"]
+            return [
+                GRUCell(units=units, reset_after=reset_after, use_bias=model["use_bias"]) for units in model["units"]
+            ]
         case "lmu":
             theta = float(steps) if model["theta"] == "auto" else model["theta"]
             return [

@@ -77,6 +77,9 @@ class Rounding(Protocol):
     def part(self, role: str, whole: Reals, part: tf.Tensor) -> Reals:
         """A part of what a SPLIT divides; the role is of the whole."""
 
+    def zeros(self, role: str, value: tf.Tensor) -> Reals:
+        """A state of zeros, on the grid of what later steps write there."""
+
     def weight(self, name: str) -> tf.Tensor:
         """The matrix [inputs, outputs] as its kernel reads it."""
 
@@ -126,7 +129,7 @@ class FloatOps:
         return joined(sequence)
 
     def zeros(self, name: str, batch: int | tf.Tensor, units: int) -> Reals:
-        return Reals(tensor=tf.zeros([batch, units]))
+        return self.rounding.zeros(self.place.role(name), tf.zeros([batch, units]))
 
     def fully_connected(
         self, name: str, x: Reals, weight: str, bias: str | None = None, activation: str = "linear"
@@ -150,6 +153,11 @@ class FloatOps:
             value = tf.multiply(a.tensor, b.tensor)
         role = self.place.role(name)
         return self._seen(role, self.rounding.product(role, value, a, b))
+
+    def one_minus(self, name: str, x: Reals) -> Reals:
+        with tf.name_scope(name):
+            value = tf.subtract(1.0, x.tensor)
+        return self._result(self.place.role(name), value)
 
     def tanh(self, name: str, x: Reals) -> Reals:
         with tf.name_scope(name):
@@ -215,6 +223,9 @@ class Unrounded:
 
     def part(self, role: str, whole: Reals, part: tf.Tensor) -> Reals:
         return whole.alike(part)
+
+    def zeros(self, role: str, value: tf.Tensor) -> Reals:
+        return Reals(tensor=value)
 
     def weight(self, name: str) -> tf.Tensor:
         return self.weights[name]

@@ -25,6 +25,9 @@ TANH_RANGE: Range = (-1.0, 127 / 128)
 LOGISTIC_RANGE: Range = (0.0, 255 / 256)
 """Output ranges that the int8 TANH and LOGISTIC kernels prescribe (docs/arithmetic.md)."""
 
+ONE_RANGE: Range = (0.0, 1.0)
+"""What the converter rounds the constant one in: its largest integer."""
+
 GATE_MATRICES = ("kernel", "recurrent_kernel")
 """The matrices of a fused LSTM, the gates side by side in each."""
 
@@ -67,6 +70,9 @@ class Ops(Protocol[V]):
 
     def multiply(self, name: str, a: V, b: V) -> V:
         """`a * b`, element by element."""
+
+    def one_minus(self, name: str, x: V) -> V:
+        """`1 - x`: a SUB whose first operand is a constant."""
 
     def tanh(self, name: str, x: V) -> V:
         """TANH, whose range its kernel prescribes."""

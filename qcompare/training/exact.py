@@ -24,7 +24,7 @@ from qcompare.manual.exact import EXACT32
 from qcompare.manual.rule import Precision, Requantization, Rounding
 from qcompare.manual.rules import RULES
 from qcompare.manual.variant import of
-from qcompare.models.ops import GATE_MATRICES, LOGISTIC_RANGE, TANH_RANGE, Place, activated
+from qcompare.models.ops import GATE_MATRICES, LOGISTIC_RANGE, ONE_RANGE, TANH_RANGE, Place, activated
 from qcompare.models.values import divided, flattened, joined, unstacked
 from qcompare.tflite.builder import Builder
 from qcompare.training import fixed_point
@@ -267,6 +267,16 @@ class ExactOps:
         with tf.name_scope(name):
             real = a.tensor * b.tensor * (a.grid.lsb * b.grid.lsb / grid.lsb)
             value = replaced(tf.clip_by_value(real, *bounds(grid)), self._elementwise("MUL", [a, b], grid))
+        return self._seen(role, Integers(tensor=value, grid=grid))
+
+    def one_minus(self, name: str, x: Integers) -> Integers:
+        role, one = self.place.role(name), INT8.grid(*ONE_RANGE)
+        grid = self.grid(role)
+        with tf.name_scope(name):
+            ones = Integers(tensor=tf.fill(tf.shape(x.tensor), float(one.largest - one.zero)), grid=one)
+            real = 1 / grid.lsb - x.tensor * (x.grid.lsb / grid.lsb)
+            exact = self._elementwise("SUB", [ones, x], grid)
+            value = replaced(tf.clip_by_value(real, *bounds(grid)), exact)
         return self._seen(role, Integers(tensor=value, grid=grid))
 
     def tanh(self, name: str, x: Integers) -> Integers:

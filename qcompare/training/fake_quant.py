@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from qcompare.core.lstm import GATES
 from qcompare.models.float_ops import LSTMStep, Reals, Recurrence, float_recurrence
-from qcompare.models.ops import GATE_MATRICES, Range
+from qcompare.models.ops import GATE_MATRICES, TANH_RANGE, Range
 from qcompare.training.calibrate import RangeObserver
 from qcompare.training.gradients import Gradients, clipped
 from qcompare.training.near_lstm import GateWeight, coarsened, exponent_of, near_lstm
@@ -64,6 +64,9 @@ class FakeQuant:
         around SPLIT (docs/architecture.md, "Conversion").
         """
         return self.result(role, part)
+
+    def zeros(self, role: str, value: tf.Tensor) -> Reals:
+        return Reals(tensor=value)
 
     def weight(self, name: str) -> tf.Tensor:
         return self.weights[name]
@@ -172,6 +175,10 @@ class Aligned:
 
     def part(self, role: str, whole: Reals, part: tf.Tensor) -> Reals:
         return whole.alike(part)
+
+    def zeros(self, role: str, value: tf.Tensor) -> Reals:
+        """A role without a range of its own is what a TANH writes."""
+        return Reals(tensor=value, scale=self.grid(role, None if role in self.learned else TANH_RANGE).scale)
 
     def weight(self, name: str) -> tf.Tensor:
         return self._weight(name).tensor

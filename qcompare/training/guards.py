@@ -23,8 +23,8 @@ CLOSED = 1 / 512
 """A gate below half a step of an int8 LOGISTIC is closed."""
 
 
-CLOSING_GATES = ("i", "f", "o")
-"""Gates that are a share from 0 to 1."""
+CLOSING_GATES = ("i", "f", "o", "z", "r")
+"""Gates that are a share from 0 to 1: an LSTM's first, then a GRU's."""
 
 
 @final

@@ -45,7 +45,7 @@ def refusal(capfd, arguments):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["model=gru"], "model=gru: must be dense, given, keras, lmu, lstm or simple_rnn"),
+        (["model=cnn"], "model=cnn: must be dense, given, gru, keras, lmu, lstm or simple_rnn"),
         (["quant=int9"], "quant=int9: must be dynamic, float16, float32, int16x8 or int8"),
         (["data=cifar"], "data=cifar: must be digit_pixels, digits, file, mnist, sequence_sum or ucr"),
         (
@@ -59,8 +59,8 @@ def refusal(capfd, arguments):
         (["model.units=0"], "model.units=0: must be a width"),
         (["model.units=[8,x]"], "model.units=[8,x]: must be a width"),
         (["model.units={a:1}"], "model.units={'a': 1}: must be a width"),
-        (["model.name=[lstm]"], "model=[lstm]: must be dense, simple_rnn, lstm, lmu, keras or given"),
-        (["model.name={a:1}"], "model={'a': 1}: must be dense, simple_rnn, lstm, lmu, keras or given"),
+        (["model.name=[lstm]"], "model=[lstm]: must be dense, simple_rnn, lstm, gru, lmu, keras or given"),
+        (["model.name={a:1}"], "model={'a': 1}: must be dense, simple_rnn, lstm, gru, lmu, keras or given"),
         (["qat.scheme=[aligned]"], "qat.scheme=[aligned]: must be aligned or tfmot"),
         (["model=keras"], "model.path: missing; give model.path=..., the .keras or .h5 file"),
         (["model=keras", "model.path=no.keras"], "model.path=no.keras: no such file; give a .keras or .h5 file"),
@@ -110,7 +110,7 @@ def refusal(capfd, arguments):
         (["seed=0", "outputs=/proc/results"], "outputs=/proc/results: cannot be made"),
         (["-m", "seed=0,1", "outputs=/proc/results"], "outputs=/proc/results: cannot be made"),
         (["-x"], "-x: no such flag"),
-        (["-m", "model=dense,gru"], "model=gru: must be"),
+        (["-m", "model=dense,cnn"], "model=cnn: must be"),
         (["-m", "seed=0,x"], "seed=x: not a seed"),
         (["-m", "seed=9..0,1"], "seed=9..0: the range runs backwards"),
         (["-m", "model"], "model: cannot be read"),
@@ -176,7 +176,7 @@ def test_a_data_file_that_cannot_be_used(here, capfd):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["model=gru"], "qcompare: model=gru: must be dense, given, keras, lmu, lstm or simple_rnn\n"),
+        (["model=cnn"], "qcompare: model=cnn: must be dense, given, gru, keras, lmu, lstm or simple_rnn\n"),
         (["-m", "seed=0,9..1"], "qcompare: seed=9..1: the range runs backwards; write seed=1..9\n"),
         (["-sc", "install=bash"], "qcompare: --shell-completion: works for the script: qcompare -sc install=bash\n"),
         (["--nonsense"], "qcompare: --nonsense: no such flag; `python -m qcompare --help` lists them\n"),
@@ -205,7 +205,7 @@ def test_help_names_every_choice_and_option(flag, here, capfd):
 
 
 def test_help_wins_over_a_wrong_option(here, capfd):
-    assert main(["model=gru", "--help"]) == 0
+    assert main(["model=cnn", "--help"]) == 0
     assert capfd.readouterr().out.startswith("qcompare: how far")
 
 
@@ -219,6 +219,6 @@ def test_an_interrupt_is_one_line(here, capfd, monkeypatch):
 
 
 def test_arguments_are_those_of_the_process_by_default(here, capfd, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["qcompare", "model=gru"])
+    monkeypatch.setattr(sys, "argv", ["qcompare", "model=cnn"])
     assert main() == 2
-    assert "model=gru" in capfd.readouterr().err
+    assert "model=cnn" in capfd.readouterr().err

@@ -20,7 +20,7 @@ def dataset(path, seed=0):
 
 def test_defaults_have_the_plain_name():
     assert folder("model=lstm", "quant=int8", "seed=0..9") == "lstm-int8"
-    for model in ("dense", "simple_rnn", "lmu"):
+    for model in ("dense", "simple_rnn", "gru", "lmu"):
         assert folder(f"model={model}") == f"{model}-int8"
 
 
@@ -71,6 +71,8 @@ def test_another_configuration_has_another_folder():
         ["model=dense", "model.units=[]"],
         ["model=simple_rnn"],
         ["model=simple_rnn", "model.activation=relu"],
+        ["model=gru"],
+        ["model=gru", "model.reset_after=false"],
         ["model=lmu"],
         ["model=lmu", "model.theta=8"],
         ["model=lmu", "model.order=8"],
@@ -137,7 +139,7 @@ def test_the_name_says_which_problem_of_the_archive_it_is():
         ("seed=0,1", "seed=0,1: a sweep needs -m; a list is seed=[0,1]"),
         ("seed=range(10)", "seed=range(10): a sweep needs -m"),
         ("seed=glob(*)", "seed=glob(*): a sweep needs -m"),
-        ("model=gru", "model=gru: must be dense, given, keras, lmu, lstm or simple_rnn"),
+        ("model=cnn", "model=cnn: must be dense, given, gru, keras, lmu, lstm or simple_rnn"),
         ("quant=int3", "quant=int3: must be dynamic, float16, float32, int16x8 or int8"),
         ("train.epoch=3", "train.epoch: no such option; `python -m qcompare --help` lists them"),
         ("epochs=3", "epochs: no such option; `python -m qcompare --help` lists them"),

@@ -68,7 +68,7 @@ def test_dense_networks_are_trained_by_tfmot_and_recurrent_ones_by_aligned_fake_
     assert read(compose(["model=dense"])).qat.scheme == "tfmot"
     assert read(compose(["model=dense", "qat.scheme=aligned"])).qat.scheme == "aligned"
     assert read(compose(["qat.scheme=aligned", "model=dense"])).qat.scheme == "aligned"
-    for model in ("simple_rnn", "lstm", "lmu"):
+    for model in ("simple_rnn", "lstm", "gru", "lmu"):
         assert read(compose([f"model={model}"])).qat.scheme == "aligned"
 
 
@@ -101,9 +101,9 @@ def test_activations(model, activation):
             "model.order: no such option here; there are model.units, model.head, model.use_bias, "
             "model.return_sequences, model.lowering",
         ),
-        ({"model__name": "gru"}, "model=gru: must be dense, simple_rnn, lstm, lmu, keras or given"),
+        ({"model__name": "cnn"}, "model=cnn: must be dense, simple_rnn, lstm, gru, lmu, keras or given"),
         ({"model": "lstm"}, "model=lstm: set its options, such as model.name=..."),
-        ({"model": None}, "model=None: must be dense, simple_rnn, lstm, lmu, keras or given"),
+        ({"model": None}, "model=None: must be dense, simple_rnn, lstm, gru, lmu, keras or given"),
         ({"quant__name": "int4"}, "quant=int4: must be float32, float16, dynamic, int8 or int16x8"),
         ({"data__name": "cifar"}, "data=cifar: must be digits, digit_pixels, mnist, ucr, sequence_sum or file"),
         ({"data__shortest": 9}, "data.shortest=9: must be at most 8, the steps of a whole sequence"),
@@ -150,7 +150,7 @@ def test_theta_is_refused(theta):
     assert refusal(composed).startswith(f"model.theta={theta}: must be a positive number of steps, or auto")
 
 
-@pytest.mark.parametrize("model", ["simple_rnn", "lmu"])
+@pytest.mark.parametrize("model", ["simple_rnn", "gru", "lmu"])
 def test_only_an_lstm_has_a_fused_operator(model):
     composed = compose([f"model={model}"])
     composed["model"]["lowering"] = "fused"

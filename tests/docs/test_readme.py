@@ -108,7 +108,7 @@ def test_the_options_of_the_readme_exist() -> None:
     assert len(options) > 15
     for name, values in options:
         model = ["model=lstm"] if name.startswith("model.") or name == "quant.simulate" else []
-        model = ["model=keras"] if name == "model.path" else model
+        model = {"model.path": ["model=keras"], "model.reset_after": ["model=gru"]}.get(name, model)
         for value in values.split("|"):
             parse(compose([*model, *needed(name, value), f"{name}={value}"]))
 

@@ -10,6 +10,7 @@ import pytest
 from qcompare.core.child import Child
 from qcompare.core.method import Method
 from qcompare.export import convert as export
+from qcompare.models.gru import GRUCell
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture, Cell
@@ -28,6 +29,7 @@ CELLS: dict[str, tuple[Cell, ...]] = {
     "simple_rnn": (SimpleRNNCell(units=4, activation="tanh"),),
     "lmu": (LMUCell(units=4, order=3, theta=3.0, activation="tanh"),),
     "lstm": (LSTMCell(units=4),),
+    "gru": (GRUCell(units=4),),
     "fused": (FusedLSTM(units=4),),
     "two fused": (FusedLSTM(units=4), FusedLSTM(units=3)),
 }
@@ -38,7 +40,7 @@ METHODS = {
 }
 
 KINDS = [
-    *(("ptq", cells, "int8") for cells in ("dense", "simple_rnn", "lmu", "lstm")),
+    *(("ptq", cells, "int8") for cells in ("dense", "simple_rnn", "lmu", "lstm", "gru")),
     ("ptq", "dense", "int16x8"),
     ("ptq", "simple_rnn", "int16x8"),
     ("ptq_fused", "fused", "int8"),

@@ -37,13 +37,15 @@ MODELS = {
     "dense": {"name": "dense", "units": [90, 12], "activation": "relu", "use_bias": True},
     "simple_rnn": RECURRENT | {"name": "simple_rnn", "units": [33]},
     "lstm": RECURRENT | {"name": "lstm", "units": [33]},
+    "gru": RECURRENT | {"name": "gru", "units": [33], "reset_after": True},
+    "gru reset before": RECURRENT | {"name": "gru", "units": [33], "reset_after": False},
     "lmu": RECURRENT | {"name": "lmu", "units": [33], "order": 4, "theta": "auto"},
 }
 """Each with a matrix that dynamic range quantizes, of 1,024 elements or more, and with smaller ones."""
 
 SHAPES = [
     ("dense", ""),
-    *((name, lowering) for name in ("simple_rnn", "lstm", "lmu") for lowering in ("unrolled", "loop")),
+    *((name, lowering) for name in MODELS if name != "dense" for lowering in ("unrolled", "loop")),
     ("lstm", "fused"),
 ]
 FLOAT_METHODS = [
@@ -207,6 +209,7 @@ def test_what_litert_quantizer_leaves_is_named(name: str, lowering: str, said: s
 TRAINED = [
     *((name, lowering, kernels) for name, lowering in SHAPES[:2] + SHAPES[-1:] for kernels in KERNEL_SETS),
     ("lstm", "unrolled", "optimized"),
+    ("gru", "unrolled", "xnnpack"),
     ("lmu", "unrolled", "optimized"),
 ]
 """All kernel sets of the quick ones."""

@@ -19,6 +19,7 @@ from qcompare.export.loop import loop_model
 from qcompare.export.written import WrittenModel, written_model
 from qcompare.manual import executor
 from qcompare.manual.rules import KERNEL_SETS
+from qcompare.models.gru import GRUCell
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture, Cell
@@ -150,6 +151,8 @@ CELLS: dict[str, tuple[Cell, ...]] = {
     "simple_rnn relu": (SimpleRNNCell(units=5, activation="relu"), SimpleRNNCell(units=4, activation="sigmoid")),
     "lmu": (LMUCell(units=6, order=4, theta=3.0, activation="tanh"),),
     "lstm": (LSTMCell(units=5), LSTMCell(units=3)),
+    "gru": (GRUCell(units=5), GRUCell(units=3)),
+    "gru reset before": (GRUCell(units=5, reset_after=False),),
 }
 
 

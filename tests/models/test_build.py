@@ -1,6 +1,7 @@
 """The architecture that a description asks for."""
 
 from qcompare.models.build import architecture
+from qcompare.models.gru import GRUCell
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.simple_rnn import SimpleRNNCell
@@ -36,6 +37,10 @@ def test_options_reach_the_layers():
     assert (bare.cells, bare.use_bias) == ((LSTMCell(units=4, use_bias=False),), False)
     assert architecture(LSTM | {"lowering": "fused"}, **SHAPE).cells == (FusedLSTM(units=4),)
     assert architecture(LSTM | {"lowering": "loop"}, **SHAPE).cells == (LSTMCell(units=4),)
+    gru = LSTM | {"name": "gru", "reset_after": True}
+    assert architecture(gru, **SHAPE).cells == (GRUCell(units=4),)
+    before = architecture(gru | {"reset_after": False, "use_bias": False}, **SHAPE)
+    assert before.cells == (GRUCell(units=4, reset_after=False, use_bias=False),)
     rnn = LSTM | {"name": "simple_rnn", "activation": "relu"}
     assert architecture(rnn, **SHAPE).cells == (SimpleRNNCell(units=4, activation="relu"),)
 

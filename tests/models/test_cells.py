@@ -2,17 +2,19 @@
 
 import re
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
 
 from qcompare.core.tap import Tap
-from qcompare.models.float_ops import FloatOps, Unrounded
+from qcompare.models.float_ops import FloatOps, Reals, Unrounded
+from qcompare.models.gru import GRUCell, gru_weights
 from qcompare.models.initial import glorot_uniform, orthogonal
 from qcompare.models.lmu import LMUCell, legendre_matrices
 from qcompare.models.lstm import FusedLSTM, LSTMCell
-from qcompare.models.network import Architecture
+from qcompare.models.network import Architecture, unroll
 from qcompare.models.ops import LOGISTIC_RANGE, TANH_RANGE, Place
 from qcompare.models.simple_rnn import SimpleRNNCell
 
@@ -71,6 +73,57 @@ def test_lstm_is_kerass():
     layers = [tf_keras.layers.LSTM(6), tf_keras.layers.Dense(4)]
     expected = in_keras(layers, [*recurrent(weights), *dense(weights)])
     np.testing.assert_allclose(outputs(architecture, weights), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_gru_is_kerass(reset_after, use_bias):
+    """The layer of tf-keras and that of Keras 3, whose matrices are laid out alike."""
+    options = {"reset_after": reset_after, "use_bias": use_bias}
+    architecture = of([GRUCell(units=6, **options), GRUCell(units=5, **options)])
+    weights = weights_of(architecture)
+    layers = [tf_keras.layers.GRU(6, return_sequences=True, **options), tf_keras.layers.GRU(5, **options)]
+    values = [value for index, layer in enumerate(layers) for value in keras_gru(weights, index, **options)]
+    expected = in_keras([*layers, tf_keras.layers.Dense(4)], [*values, *dense(weights)])
+    np.testing.assert_allclose(outputs(architecture, weights), expected, rtol=1e-5, atol=1e-5)
+    again = keras.layers.GRU(6, **options)
+    again.build((None, STEPS, FEATURES))
+    assert [tuple(each.shape) for each in again.weights] == [value.shape for value in values[: len(again.weights)]]
+    again.set_weights(values[: len(again.weights)])
+    cell = GRUCell(units=6, **options)
+    rounding = Unrounded({name: value for name, value in weights.items() if name.startswith("recurrent_0/")})
+    ours = unroll(
+        FloatOps(rounding), "recurrent_0", cell, [Reals(tensor=tf.constant(x)) for x in X.swapaxes(0, 1)], SAMPLES
+    )
+    np.testing.assert_allclose(ours[-1].tensor, keras.ops.convert_to_numpy(again(X)), rtol=1e-5, atol=1e-5)
+
+
+def keras_gru(weights, index, *, reset_after, use_bias):
+    """A layer's matrices as Keras has them."""
+    named = {name.partition("/")[2]: value for name, value in weights.items() if name.startswith(f"recurrent_{index}/")}
+    if reset_after:
+        biases = [np.stack([named["bias"], named["recurrent_bias"]])] if use_bias else []
+        return [named["kernel"], named["recurrent_kernel"], *biases]
+    recurrent = np.concatenate([named["recurrent_kernel"], named["candidate_kernel"]], axis=1)
+    return [named["kernel"], recurrent, *([named["bias"]] if use_bias else [])]
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_gru_starts_as_keras_does(reset_after):
+    options = {"reset_after": reset_after, "use_bias": True}
+    weights = GRUCell(units=4, reset_after=reset_after).initial_weights(FEATURES, np.random.default_rng(0))
+    named = {f"recurrent_0/{name}": value for name, value in weights.items()}
+    layer = tf_keras.layers.GRU(4, reset_after=reset_after)
+    layer.build((None, STEPS, FEATURES))
+    ours, theirs = keras_gru(named, 0, **options), layer.get_weights()
+    assert [value.shape for value in ours] == [value.shape for value in theirs]
+    for kernel, recurrent_kernel, bias in (ours, theirs):
+        assert np.abs(kernel).max() <= np.sqrt(6 / (FEATURES + 12))
+        np.testing.assert_allclose(recurrent_kernel @ recurrent_kernel.T, np.eye(4), atol=1e-5)
+        assert not bias.any()
+    back = gru_weights(*ours, reset_after=reset_after)
+    assert set(back) == set(weights)
+    assert all(np.array_equal(back[name], value) for name, value in weights.items())
 
 
 def test_a_stack_with_a_head_is_kerass():
@@ -179,10 +232,11 @@ def test_constants_are_no_weights():
     [
         of([SimpleRNNCell(units=6, activation="tanh")]),
         of([LSTMCell(units=6), LSTMCell(units=3)], (5, 2)),
+        of([GRUCell(units=6), GRUCell(units=3, reset_after=False)], (5, 2)),
         of([LMUCell(units=6, order=4, theta=5.0, activation="relu")]),
         of([], (5, 2)),
     ],
-    ids=["simple_rnn", "lstm", "lmu", "dense"],
+    ids=["simple_rnn", "lstm", "gru", "lmu", "dense"],
 )
 def test_a_seed_gives_the_same_weights_and_every_weight_counts(architecture):
     one, again, other = (architecture.initial_weights(np.random.default_rng(seed)) for seed in (3, 3, 4))
@@ -255,6 +309,28 @@ def test_the_roles_of_an_lstm_and_the_ranges_that_kernels_prescribe():
         "added": None,
         "cell": None,
         "tanh_cell": TANH_RANGE,
+        "h": None,
+    }
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_the_roles_of_a_gru_and_the_ranges_that_kernels_prescribe(reset_after):
+    seen = roles_of(of([GRUCell(units=6, reset_after=reset_after)]))
+    fixed = {role.removeprefix("recurrent_0/"): span for role, _, span in seen if role.startswith("recurrent_0/")}
+    assert fixed == {
+        "from_input": None,
+        "from_state": None,
+        "gate_z_before_activation": None,
+        "gate_z": LOGISTIC_RANGE,
+        "gate_r_before_activation": None,
+        "gate_r": LOGISTIC_RANGE,
+        "reset": None,
+        **({} if reset_after else {"from_reset": None}),
+        "candidate_before_activation": None,
+        "candidate": TANH_RANGE,
+        "kept": None,
+        "one_minus_z": None,
+        "added": None,
         "h": None,
     }
 

@@ -19,6 +19,7 @@ from qcompare.export import convert as export
 from qcompare.export.written import written_model
 from qcompare.manual.rules import KERNEL_SETS
 from qcompare.models.float_ops import FloatOps, Unrounded
+from qcompare.models.gru import GRUCell
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import LSTMCell
 from qcompare.models.network import Architecture, Cell, SequenceLayer
@@ -97,6 +98,8 @@ CELLS: dict[str, tuple[Cell, ...]] = {
     "simple_rnn relu": (SimpleRNNCell(units=5, activation="relu"),),
     "lmu": (LMUCell(units=6, order=4, theta=3.0, activation="tanh"),),
     "lstm unrolled": (LSTMCell(units=5),),
+    "gru": (GRUCell(units=5),),
+    "gru reset before": (GRUCell(units=5, reset_after=False),),
 }
 
 

@@ -18,6 +18,7 @@ from qcompare.data.sequence_sum import sequences
 from qcompare.engines.runtimes import RUNTIMES
 from qcompare.export.written import WrittenModel, written_model
 from qcompare.manual import executor
+from qcompare.models.gru import GRUCell
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
 from qcompare.models.network import Architecture, Cell
@@ -35,6 +36,7 @@ FEATURES = 6
 NETWORKS: dict[str, tuple[Cell, ...]] = {
     "dense": (),
     "simple_rnn": (SimpleRNNCell(units=16, activation="tanh"),),
+    "gru": (GRUCell(units=12),),
     "lmu": (LMUCell(units=12, order=6, theta=8.0, activation="tanh"),),
     "unrolled lstm": (LSTMCell(units=9),),
     "fused lstm": (FusedLSTM(units=32),),
