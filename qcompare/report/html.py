@@ -328,7 +328,11 @@ def _pairs(summary: Rows) -> Shown:
         *(Column(name, number=False) for name in ("route", "a", "b")),
         *map(Column, ("seeds", "unequal", "95 % interval", "largest LSB", "SQNR dB", "95 % interval")),
     ]
-    return Shown(caption="Means over the seeds, largest LSB of all", columns=columns, rows=rows)
+    return Shown(
+        caption="Means over the seeds, largest LSB of all; SQNR of the seeds with unequal outputs",
+        columns=columns,
+        rows=rows,
+    )
 
 
 def _metric(found: Iterable[tuple[Any, Metrics]]) -> tuple[str, str, str]:
