@@ -283,7 +283,7 @@ def png(page: Page) -> bytes:
         canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     content = io.BytesIO()
-    image.save(content, format="png", compress_level=6, dpi=(DPI, DPI))
+    image.save(content, format="png", compress_level=2, dpi=(DPI, DPI))
     return content.getvalue()
 
 
