@@ -13,7 +13,7 @@ from qcompare.core.files import write_whole
 from qcompare.pipeline.finished import FinishedError
 from qcompare.pipeline.results import csv_of
 from qcompare.report import alike, csv, html, side_by_side, terminal
-from qcompare.report.side_by_side_page import chapter
+from qcompare.report.side_by_side_page import chapter, lead
 from qcompare.report.templates import REPORT, templates
 
 Folders = tuple[Path, Path]
@@ -93,7 +93,12 @@ def tell(pairs: Sequence[tuple[Run, Run]], output: Path, console: Console) -> No
         names, changed, figures = (beside.a.name, beside.b.name), own[CHANGES.file], own[CHANGED_FIGURES.file]
         shown.append((names, counts, changed, figures))
         chapters.append(chapter(place, names, counts, beside.worth, changed, figures, templates()))
-    page = html.page(chapters=chapters, templates=templates(), title=f"{len(chapters)} pairs of runs")
+    page = html.page(
+        chapters=chapters,
+        templates=templates(),
+        title=f"{len(chapters)} pairs of runs",
+        lead=lead([(names[1], changed, figures) for names, _, changed, figures in shown]) if len(shown) > 1 else (),
+    )
     files[REPORT] = page[REPORT]
     for name, content in files.items():
         try:

@@ -180,13 +180,15 @@ def page(
     chapters: Sequence[Files],
     templates: Mapping[str, str],
     title: str = "",
+    lead: Sequence[Answer] = (),
     together: pd.DataFrame | None = None,
     between: pd.DataFrame | None = None,
     plots: Files | None = None,
 ) -> Files:
     """report.html and answers.txt.
 
-    chapters: of `chapter`, at least one. title: of the page, where there are several. together: the rows of
+    chapters: of `chapter`, at least one. title: of the page, where there are several; lead: what is said of all of
+    them. together: the rows of
     techniques.csv; between: those of differences.csv between configurations; plots: file name -> PNG.
     """
     made = [json.loads(files[CHAPTER]) for files in chapters]
@@ -195,6 +197,7 @@ def page(
         "title": title if several else made[0]["name"],
         "chapters": made,
         "several": several,
+        "lead": lead,
         "style": templates["report.css"],
         "together": None if together is None else _techniques(_texts(together)),
         "between": None if between is None else _between(_texts(between)),

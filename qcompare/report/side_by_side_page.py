@@ -4,7 +4,7 @@ changed_figures.csv that they are made of."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from qcompare.core.archive import Files
@@ -63,8 +63,7 @@ def answers(counts: Mapping[str, int], worth: str, changes: Rows, figures: Rows)
     """What changed and what did not. The rest as for `chapter`."""
     yield Answer(
         question="Were they made by the same versions?",
-        text=_named([row for row in changes if row["kind"] in VERSIONS])
-        or "Yes: by the same source of qcompare, the same versions of all packages, and on the same kind of machine.",
+        text=_named([row for row in changes if row["kind"] in VERSIONS]) or SAME_VERSIONS,
     )
     yield Answer(
         question="Were they made with the same options and data?",
@@ -91,6 +90,33 @@ def answers(counts: Mapping[str, int], worth: str, changes: Rows, figures: Rows)
         )
         more = f"; {len(found) - 3} more below" if len(found) > 3 else ""
         yield Answer(question="Is the same to be told of both?", text=f"No: {told}{more}.")
+
+
+def lead(pairs: Sequence[tuple[str, Rows, Rows]]) -> list[Answer]:
+    """What is said of several pairs. pairs: of each the name of b, and the rows of both tables."""
+    names: dict[bool, list[str]] = {True: [], False: []}
+    for name, changes, figures in pairs:
+        names[any(row["kind"] in COMPUTED for row in changes) or bool(figures)].append(name)
+    text = f"{len(names[True]) or 'None'} of {len(pairs)}"
+    text += f": {_some(names[True])}." if names[True] else ": whatever they computed is the same, bit for bit."
+    if names[True] and names[False]:
+        text += f" The same, bit for bit, is what {_some(names[False])} computed."
+    rows = [row for _, changes, _ in pairs for row in changes if row["kind"] in VERSIONS]
+    known = {tuple(row[name] for name in ("kind", "name", "value_a", "value_b")): row for row in rows}
+    return [
+        Answer(question="Which of them computed something else?", text=text),
+        Answer(question="Were they made by the same versions?", text=_named(list(known.values())) or SAME_VERSIONS),
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MOST_OF_A_KIND
+    return ", ".join(names[:MOST_OF_A_KIND]) + (f" and {more} more" if more > 0 else "")
+
+
+SAME_VERSIONS = (
+    "Yes: by the same source of qcompare, the same versions of all packages, and on the same kind of machine."
+)
 
 
 def _at_output(row: Row) -> bool:

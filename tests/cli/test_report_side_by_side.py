@@ -149,6 +149,7 @@ def test_configurations_of_two_multiruns_are_paired_by_name(here, report):
     ]
     page = Page((here / "outputs" / "side_by_side" / "report.html").read_bytes())
     assert page.text.count("2 pairs of runs") == 2
+    assert "None of 2: whatever they computed is the same" in page.text
     assert len(page.ids) == len(set(page.ids))
     assert set(page.references) <= set(page.ids)
 

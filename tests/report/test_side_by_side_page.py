@@ -4,7 +4,7 @@ import re
 
 from qcompare.analysis.side_by_side import CHANGED_FIGURES, CHANGES, Beside
 from qcompare.report import csv, html
-from qcompare.report.side_by_side_page import answers, chapter
+from qcompare.report.side_by_side_page import answers, chapter, lead
 from qcompare.report.templates import REPORT, templates
 from tests.analysis.test_side_by_side import run
 from tests.report.test_html import EVIL, Page
@@ -120,6 +120,19 @@ def test_what_neither_or_only_one_has_is_no_equality():
     assert said(made(), made(), counts=COUNTS | {"only_b": 4})[-1] == (
         "None of 45 figures of errors.csv; left out are 4 comparisons that b alone has."
     )
+
+
+def test_of_several_pairs_it_is_said_first_which_computed_something_else_and_by_which_versions():
+    by = {"a": {"made_with": {("package", "numpy"): "1"}}, "b": {"made_with": {("package", "numpy"): "2"}}}
+    pairs = [("new/one", *rows_of(made(), made(change=0.1), **by)), ("new/two", *rows_of(made(), made(), **by))]
+    which, versions = (each.text for each in lead(pairs))
+    assert which == "1 of 2: new/one. The same, bit for bit, is what new/two computed."
+    assert versions == "No: numpy 1 in a, 2 in b."
+    which, versions = (each.text for each in lead([("new/two", *rows_of(made(), made()))] * 2))
+    assert which == "None of 2: whatever they computed is the same, bit for bit."
+    assert versions.startswith("Yes: by the same source")
+    many, _ = lead([(f"new/{number}", *rows_of(made(), made(change=0.1))) for number in range(10)])
+    assert many.text.endswith("new/7 and 2 more.")
 
 
 def test_the_page_is_whole_and_escapes_names():
