@@ -56,6 +56,11 @@ MODELS: Mapping[str, Callable[[Layers], Any]] = {
     "branches": branches,
     "lstm": recurrent(lambda layers: layers.LSTM(12)),
     "gru": recurrent(lambda layers: layers.GRU(8)),
+    "gru_stack": recurrent(
+        lambda layers: layers.GRU(7, reset_after=False, return_sequences=True),
+        lambda layers: layers.GRU(6, reset_after=False, return_sequences=True),
+        lambda layers: layers.Flatten(),
+    ),
     "bidirectional": recurrent(lambda layers: layers.Bidirectional(layers.LSTM(8))),
     "simple_rnn": recurrent(
         lambda layers: layers.SimpleRNN(8, return_sequences=True), lambda layers: layers.SimpleRNN(6)

@@ -8,6 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
+from qcompare.core.gru import gru_weights
 from qcompare.core.layers import dense_name, recurrent_name
 from qcompare.models.keras_file import IGNORED, KerasLayer
 from qcompare.models.keras_folded import folded
@@ -16,9 +17,13 @@ HIDDEN = ("relu", "tanh", "sigmoid", "linear")
 LAST = ("linear", "softmax")
 STANDARD: Mapping[str, Mapping[str, Any]] = {
     "LSTM": {"activation": "tanh", "recurrent_activation": "sigmoid", "go_backwards": False},
+    "GRU": {"activation": "tanh", "recurrent_activation": "sigmoid", "go_backwards": False},
     "SimpleRNN": {"go_backwards": False},
 }
 """Recurrent layers that we have, and options that have to be so."""
+
+NAMES = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}
+"""As descriptions have them."""
 
 ALONE: Mapping[str, str] = {"Activation": "", "ReLU": "relu", "Softmax": "softmax"}
 """Activations that stand as layers of their own; "" where an option names it."""
@@ -76,7 +81,7 @@ def ours(layers: Sequence[KerasLayer]) -> Ours:
             raise NotOursError(layer.name, f"has the activation {layer.config['activation']}; {', '.join(HIDDEN)} are")
     description: dict[str, Any] = {
         "dense_activations": [layer.config["activation"] for layer in hidden],
-        "name": {"LSTM": "lstm", "SimpleRNN": "simple_rnn"}[recurrent[0].kind] if recurrent else "dense",
+        "name": NAMES[recurrent[0].kind] if recurrent else "dense",
         "use_bias": use_bias,
         "output_activation": last.config["activation"],
     }
@@ -85,6 +90,8 @@ def ours(layers: Sequence[KerasLayer]) -> Ours:
         lowering = "fused" if recurrent[0].kind == "LSTM" else "unrolled"
         description |= {"units": [layer.config["units"] for layer in recurrent], "head": widths, "lowering": lowering}
         description |= {"return_sequences": every, "activation": _activation(recurrent)}
+        if recurrent[0].kind == "GRU":
+            description |= {"reset_after": _alike("reset_after", recurrent)}
     else:
         description |= {"units": widths}
     return Ours(description=description, weights=_weights(recurrent, dense))
@@ -165,13 +172,21 @@ def _every_step(recurrent: Sequence[KerasLayer], *, flat: bool) -> bool:
 
 
 def _weights(recurrent: Sequence[KerasLayer], dense: Sequence[KerasLayer]) -> dict[str, np.ndarray]:
-    stacks: tuple[tuple[Callable[[int], str], tuple[str, ...], Sequence[KerasLayer]], ...] = (
-        (recurrent_name, ("kernel", "recurrent_kernel", "bias"), recurrent),
-        (dense_name, ("kernel", "bias"), dense),
+    stacks: tuple[tuple[Callable[[int], str], Sequence[KerasLayer]], ...] = (
+        (recurrent_name, recurrent),
+        (dense_name, dense),
     )
     return {
         f"{name(index)}/{part}": value
-        for name, parts, layers in stacks
+        for name, layers in stacks
         for index, layer in enumerate(layers)
-        for part, value in zip(parts, layer.weights, strict=False)
+        for part, value in _named(layer).items()
     }
+
+
+def _named(layer: KerasLayer) -> dict[str, np.ndarray]:
+    """A layer's weights by the names that ours have."""
+    if layer.kind == "GRU":
+        return gru_weights(*layer.weights, reset_after=layer.config["reset_after"])
+    names = ("kernel", "bias") if layer.kind == "Dense" else ("kernel", "recurrent_kernel", "bias")
+    return dict(zip(names, layer.weights, strict=False))

@@ -117,6 +117,9 @@ def _layer(kind: str, config: Mapping[str, Any], name: str, unroll: bool) -> Any
         options["alpha"] = config["negative_slope"]
     if kind in RECURRENT and kind != "LSTM":
         options["unroll"] = unroll
+    if kind == "GRU" and not options["reset_after"]:
+        # Gate by gate: else Keras splits off a part without elements, which the converter leaves in float.
+        options["implementation"] = 1
     make: Callable[..., Any] = getattr(tf_keras.layers, kind)
     return make(**options, name=valid(name))
 

@@ -41,7 +41,27 @@ def _taps_by_name(graph: Graph, weight_of: Mapping[str, str]) -> dict[int, Tap]:
         for tensor in graph.tensors
         if tensor.data is None and (tap := activation_tap(graph, tensor)) is not None
     }
-    return found | taps_before_activations(graph) | lstm_taps(graph) | weight_taps(graph, weight_of)
+    return (
+        outputs_of_first_steps(found)
+        | taps_before_activations(graph)
+        | lstm_taps(graph)
+        | weight_taps(graph, weight_of)
+    )
+
+
+def outputs_of_first_steps(found: Mapping[int, Tap]) -> dict[int, Tap]:
+    """The taps, with the output of a GRU's first step: what is added to a state of zeros, for the converter leaves out
+    that sum.
+    """
+    there = set(found.values())
+
+    def renamed(tap: Tap) -> Tap:
+        layer, _, name = tap.role.rpartition("/")
+        first, second = (Tap(f"{layer}/h", step) for step in (0, 1))
+        left_out = tap.step == 0 and name == "added" and second in there and first not in there
+        return first if left_out else tap
+
+    return {index: renamed(tap) for index, tap in found.items()}
 
 
 BIAS = 2

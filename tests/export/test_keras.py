@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,9 @@ def saved(runs):
     return folder_of
 
 
+OURS = ["mlp", "lstm", "simple_rnn", "gru", "gru_stack"]
+
+
 def network(model: KerasModel, outputs: int) -> Network:
     steps, features = rows(model.input_shape)
     return Network(
@@ -105,9 +109,10 @@ def test_every_file_is_rebuilt_and_its_integers_are_equal(saved, which, name):
         assert np.unique(theirs).size > 1
 
 
-@pytest.mark.parametrize("name", ["mlp", "lstm", "simple_rnn"])
-def test_layers_of_ours_compute_the_same_and_are_deployed_with_their_softmax(saved, name):
-    folder = saved("keras")
+@pytest.mark.parametrize("which", list(keras_files.SUFFIXES))
+@pytest.mark.parametrize("name", OURS)
+def test_layers_of_ours_compute_the_same_and_are_deployed_with_their_softmax(saved, which, name):
+    folder = saved(which)
     x, y = stored(folder, name)
     keras_network = network(read(folder / f"{name}.keras"), y.shape[1])
     in_rows = x.reshape(len(x), keras_network.steps, keras_network.features)
@@ -201,13 +206,30 @@ def test_a_kept_training_by_tfmot_remembers_nothing(saved, all_values):
     ("name", "said"),
     [
         ("cnn", "layer 'conv2d' is a Conv2D, which is none of our operators"),
-        ("gru", "layer 'gru' is a GRU, which is none of our operators"),
         ("bidirectional", "layer 'bidirectional' is a Bidirectional, which is none of our operators"),
     ],
 )
 def test_a_layer_that_is_not_ours_is_named(saved, name, said):
     with pytest.raises(NotOursError, match=f"^{said}$"):
         ours(read(saved("tf_keras") / f"{name}.keras").layers)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"activation": "relu"}, "layer 'gru_1' has activation=relu; tanh is trained"),
+        ({"recurrent_activation": "hard_sigmoid"}, "layer 'gru_1' has recurrent_activation=hard_sigmoid; sigmoid is"),
+        ({"go_backwards": True}, "layer 'gru_1' has go_backwards=True; False is trained"),
+        ({"reset_after": True}, "layer 'gru_1' has reset_after=True, others False"),
+    ],
+)
+def test_a_gru_that_is_not_ours_is_named(saved, changed, said):
+    layers = [
+        replace(layer, config={**layer.config, **changed}) if layer.name == "gru_1" else layer
+        for layer in read(saved("keras") / "gru_stack.keras").layers
+    ]
+    with pytest.raises(NotOursError, match=f"^{said}"):
+        ours(layers)
 
 
 @pytest.mark.parametrize("which", list(keras_files.SUFFIXES))

@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from qcompare.core.gru import gru_weights
 from qcompare.core.tap import Tap
 from qcompare.models.float_ops import FloatOps, Reals, Unrounded
-from qcompare.models.gru import GRUCell, gru_weights
+from qcompare.models.gru import GRUCell
 from qcompare.models.initial import glorot_uniform, orthogonal
 from qcompare.models.lmu import LMUCell, legendre_matrices
 from qcompare.models.lstm import FusedLSTM, LSTMCell

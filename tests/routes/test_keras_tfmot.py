@@ -64,7 +64,7 @@ def none_of_ours(name: str, kind: str) -> str:
             [
                 (
                     Severity.WARNING,
-                    f"not trained: {none_of_ours('gru', 'GRU')}; "
+                    "not trained: layer 'gru' is the last; a Dense layer has to be; "
                     "tensorflow-model-optimization does not take layer 'gru', a GRU",
                 )
             ],

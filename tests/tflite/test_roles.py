@@ -37,6 +37,19 @@ def test_roles_and_steps_in_names(name, tap):
     assert activation_tap(graph, graph.tensors[0]) == tap
 
 
+@pytest.mark.parametrize(("left_out", "first"), [(True, "h"), (False, "added")])
+def test_what_is_added_to_zeros_in_a_grus_first_step_is_its_output(left_out, first):
+    build = Builder()
+    names = [f"recurrent_1/step_{step}/{name}" for step in (0, 1) for name in ("added/Mul", "h/Add")]
+    for name in names:
+        if not (left_out and name == "recurrent_1/step_0/h/Add"):
+            build.activation(name, (1, 2), np.int8, per_tensor(1.0))
+    found = places_by_name(model_of(build.graph([], [])), {})
+    assert found[0, 0] == Tap(f"recurrent_1/{first}", 0)
+    rest = [Tap("recurrent_1/added", 1), Tap("recurrent_1/h", 1)]
+    assert list(found.values())[1:] == rest if left_out else [Tap("recurrent_1/h", 0), *rest]
+
+
 def test_the_input_has_the_role_x_whatever_its_name():
     build = Builder()
     build.activation("dense_0/output/MatMul", (1, 2), np.int8, per_tensor(1.0))
