@@ -142,7 +142,7 @@ def _worth(said: Worth) -> Answer:
     mean = _signed(difference.mean.value, accuracy)
     unit = " points" if accuracy else " (real units)"
     if difference.seeds == 1:
-        text = f"{subject}: {mean}{unit} in one seed, which shows no difference."
+        text = f"{subject}: {mean}{unit} in one seed, too few for an interval: no difference shown."
     elif difference.seeds < FEWEST_FOR_INTERVALS:
         ends = f"{_signed(difference.min.value, accuracy)} to {_signed(difference.max.value, accuracy)}"
         text = (

@@ -180,7 +180,7 @@ def _spread(row: Row, factor: int) -> str:
     """The interval and what it shows; of few seeds their smallest and largest."""
     seeds = int(row["n"])
     if seeds == 1:
-        return " in one seed, which shows no difference"
+        return " in one seed, too few for an interval: no difference shown"
     if seeds < FEWEST_FOR_INTERVALS or not row["ci95_low"]:
         ends = " to ".join(f"{factor * real(row[name]) + 0.0:+.3g}" for name in ("min", "max"))
         few = f"; {counted(seeds)} are too few for an interval: no difference shown"

@@ -106,7 +106,9 @@ def test_an_interval_that_holds_0_and_few_seeds_show_no_difference():
     assert few.endswith(
         "b less a -9.2 points, each seed from -9.4 to -9; three seeds are too few for an interval: no difference shown."
     )
-    assert said(made(seeds=[0]), made(seeds=[0], change=-0.1))[3].endswith(" in one seed, which shows no difference.")
+    assert said(made(seeds=[0]), made(seeds=[0], change=-0.1))[3].endswith(
+        " in one seed, too few for an interval: no difference shown."
+    )
 
 
 def test_what_neither_or_only_one_has_is_no_equality():
