@@ -12,8 +12,10 @@ from qcompare.core.comparison import Side
 from qcompare.core.engine import LABELS, EngineId
 from qcompare.core.tap import OUTPUT
 from qcompare.report.answers import FEWEST_FOR_INTERVALS, METRICS, Answer, counted, side
-from qcompare.report.html import CHAPTER, Chapter, Column, Shown, brackets, environment, number, real
+from qcompare.report.html import CHAPTER, Chapter, environment
 from qcompare.report.side_by_side import FIRST, MOST_OF_A_KIND, PAIR, SHOWN, Row, Rows, short
+from qcompare.report.tables import Column, Shown, brackets, real
+from qcompare.report.terminal import number
 
 VERSIONS = ("qcompare", "package", "machine")
 MADE_OF = ("option", "data")
