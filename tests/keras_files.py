@@ -57,11 +57,25 @@ MODELS: Mapping[str, Callable[[Layers], Any]] = {
     "lstm": recurrent(lambda layers: layers.LSTM(12)),
     "gru": recurrent(lambda layers: layers.GRU(8)),
     "gru_stack": recurrent(
-        lambda layers: layers.GRU(7, reset_after=False, return_sequences=True),
-        lambda layers: layers.GRU(6, reset_after=False, return_sequences=True),
+        lambda layers: layers.GRU(7, reset_after=False, return_sequences=True, name="first"),
+        lambda layers: layers.GRU(6, reset_after=False, return_sequences=True, name="second"),
         lambda layers: layers.Flatten(),
     ),
     "bidirectional": recurrent(lambda layers: layers.Bidirectional(layers.LSTM(8))),
+    "bidirectional_steps": recurrent(
+        lambda layers: layers.Bidirectional(layers.LSTM(6, return_sequences=True)), lambda layers: layers.Flatten()
+    ),
+    "bidirectional_gru": recurrent(
+        lambda layers: layers.Bidirectional(layers.GRU(5, return_sequences=True)),
+        lambda layers: layers.Bidirectional(layers.GRU(4)),
+    ),
+    "bidirectional_simple_rnn": recurrent(
+        lambda layers: layers.Bidirectional(
+            layers.SimpleRNN(5, return_sequences=True),
+            backward_layer=layers.SimpleRNN(5, return_sequences=True, go_backwards=True, name="backwards"),
+        ),
+        lambda layers: layers.Flatten(),
+    ),
     "simple_rnn": recurrent(
         lambda layers: layers.SimpleRNN(8, return_sequences=True), lambda layers: layers.SimpleRNN(6)
     ),

@@ -11,6 +11,10 @@ def recurrent_name(index: int) -> str:
     return f"recurrent_{index}"
 
 
+DIRECTIONS = ("forward", "backward")
+"""The scopes of the two within a layer that reads both ways."""
+
+
 def dense_name(index: int) -> str:
     """The scope of a dense layer's weights and roles."""
     return f"dense_{index}"

@@ -14,6 +14,7 @@ from qcompare.core.grid import Grid
 from qcompare.core.layers import recurrent_name
 from qcompare.core.tap import Tap
 from qcompare.export.written import GraphOps, Value, Written, WrittenModel, in_graph
+from qcompare.models.bidirectional import Bidirectional
 from qcompare.models.network import Architecture, SequenceLayer, SteppedLayer
 from qcompare.tflite import schema
 from qcompare.tflite.artifact import MAIN
@@ -114,9 +115,9 @@ def _main(
 
 
 def _layers(architecture: Architecture) -> list[SteppedLayer]:
-    layers = [cell for cell in architecture.cells if not isinstance(cell, SequenceLayer)]
+    layers = [cell for cell in architecture.cells if not isinstance(cell, SequenceLayer | Bidirectional)]
     if len(layers) != len(architecture.cells):
-        raise ValueError("a loop takes layers step by step; a fused layer has none")
+        raise ValueError("a loop takes layers step by step, from the first one on; a fused layer has none")
     return layers
 
 

@@ -150,8 +150,7 @@ class GraphOps:
 
     def steps(self, x: Value) -> list[Value]:
         whole = self.written(x)
-        steps = self.builder.tensors[self.index(whole)].shape[1]
-        return [Step(whole=whole, number=number, steps=steps) for number in range(steps)]
+        return self._steps(whole, self.builder.tensors[self.index(whole)].shape[1])
 
     def written(self, value: Value) -> Written:
         """The tensor of a value: steps of the input are unpacked at once; of a fused layer only the last is read."""
@@ -227,7 +226,7 @@ class GraphOps:
     def side_by_side(self, sequence: Sequence[Value]) -> Written:
         first = sequence[0]
         if isinstance(first, Step):
-            return self._flat(first.whole, first.whole.width * len(sequence), self.taps[self.index(first.whole)])
+            return self._flat(first.whole, first.whole.width * len(sequence), self.taps.get(self.index(first.whole)))
         values = [self.written(value) for value in sequence]
         result = self._tensor(
             self._name("side_by_side/CONCATENATION"), sum(value.width for value in values), first.grid, None
@@ -331,10 +330,44 @@ class GraphOps:
         self.builder.operator("SPLIT", [axis, self.index(x)], indices, "SplitOptions", {"num_splits": parts}, version=2)
         return values
 
-    def lstm(self, sequence: Sequence[Value], units: int) -> list[Value]:
+    def turned(self, sequence: Sequence[Value]) -> list[Value]:
+        whole = self._whole(sequence)
+        shape = self.builder.tensors[self.index(whole)].shape
+        index = self.builder.activation(self._name("turned/REVERSE_V2"), shape, self.format.activation, whole.grid)
+        axis = self._shared("turned/axis", np.array([1], np.int32))
+        self.builder.operator("REVERSE_V2", [self.index(whole), axis], [index], "ReverseV2Options", version=3)
+        return self._steps(Written(index=index, width=whole.width, grid=whole.grid), len(sequence))
+
+    def beside(self, first: Sequence[Value], second: Sequence[Value]) -> list[Value]:
+        if len(first) > 1 and isinstance(first[0], Step) and isinstance(second[0], Step):
+            pair = self._whole(first), self._whole(second)
+            return self._steps(self._joined(pair, (1, len(first))), len(first))
+        values = [[self.written(value) for value in pair] for pair in zip(first, second, strict=True)]
+        return [self._joined(pair, (1,)) for pair in values]
+
+    def _joined(self, values: Sequence[Written], before: tuple[int, ...]) -> Written:
+        """Tensors [*before, width] on one grid side by side."""
+        grids = {(float(value.grid.lsb), value.grid.zero) for value in values}
+        assert len(grids) == 1, "what stands side by side has one grid"
+        width, grid = sum(value.width for value in values), values[0].grid
+        name = self._name("side_by_side/CONCATENATION", str(len(self.builder.tensors)))
+        index = self.builder.activation(name, (*before, width), self.format.activation, grid)
+        options = {"axis": len(before), "fused_activation_function": "NONE"}
+        parts = [self.index(value) for value in values]
+        self.builder.operator("CONCATENATION", parts, [index], "ConcatenationOptions", options, version=2)
+        return Written(index=index, width=width, grid=grid)
+
+    def _whole(self, sequence: Sequence[Value]) -> Written:
+        """The tensor of all steps of a sequence."""
         first = sequence[0]
-        assert isinstance(first, Step), "a fused layer reads all time steps of one tensor"
-        x, steps, layer, role = first.whole, len(sequence), self.place.layer, self.place.role
+        assert isinstance(first, Step), "all time steps are those of one tensor"
+        return first.whole
+
+    def _steps(self, whole: Written, steps: int) -> list[Value]:
+        return [Step(whole=whole, number=number, steps=steps) for number in range(steps)]
+
+    def lstm(self, sequence: Sequence[Value], units: int) -> list[Value]:
+        x, steps, layer, role = self._whole(sequence), len(sequence), self.place.layer, self.place.role
         h = self.grid(role("h"))
         cell = cell_scale(*self.ranges[role("cell_state")])
         lstm.check_cell(cell, layer)
@@ -390,8 +423,7 @@ class GraphOps:
             options,
             intermediates=[*unused, h_intermediate],
         )
-        whole = Written(index=output, width=units, grid=h)
-        return [Step(whole=whole, number=number, steps=steps) for number in range(steps)]
+        return self._steps(Written(index=output, width=units, grid=h), steps)
 
     def _name(self, *parts: str) -> str:
         return "/".join(filter(None, (self._path, *parts)))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any
 
 from qcompare.core.layers import HEAD_ACTIVATION
+from qcompare.models.bidirectional import Bidirectional
 from qcompare.models.gru import GRUCell
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
-from qcompare.models.network import Architecture, Cell
+from qcompare.models.network import Architecture, OneWay
 from qcompare.models.simple_rnn import SimpleRNNCell
 
 
@@ -17,8 +19,12 @@ def architecture(model: Mapping[str, Any], *, steps: int, features: int, outputs
     """The architecture for inputs [samples, steps, features].
 
     model: the options of the group `model` as plain values, such as {"name": "lstm", "units": [32], ...}.
+        bidirectional: whether each recurrent layer reads both ways; without it none does.
     """
-    layers = cells(model, steps)
+    layers = [
+        Bidirectional(forward=layer, backward=layer) if both else layer
+        for layer, both in zip_longest(cells(model, steps), model.get("bidirectional", ()))
+    ]
     hidden = model["head"] if layers else model["units"]
     return Architecture(
         cells=tuple(layers),
@@ -38,8 +44,8 @@ def _dense_activation(model: Mapping[str, Any], *, recurrent: bool) -> str | tup
     return HEAD_ACTIVATION if recurrent else model["activation"]
 
 
-def cells(model: Mapping[str, Any], steps: int) -> list[Cell]:
-    """The recurrent layers of a model, first to last."""
+def cells(model: Mapping[str, Any], steps: int) -> list[OneWay]:
+    """The recurrent layers of a model, first to last; one direction of each."""
     match model["name"]:
         case "simple_rnn":
             return [

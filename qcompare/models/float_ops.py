@@ -174,6 +174,12 @@ class FloatOps:
             divisions = divided(x, parts)
         return [self.rounding.part(self.place.role(name), x, part.tensor) for part in divisions]
 
+    def turned(self, sequence: Sequence[Reals]) -> list[Reals]:
+        return list(sequence[::-1])
+
+    def beside(self, first: Sequence[Reals], second: Sequence[Reals]) -> list[Reals]:
+        return [joined(pair) for pair in zip(first, second, strict=True)]
+
     def lstm(self, sequence: Sequence[Reals], units: int) -> list[Reals]:
         recurrence = self.rounding.lstm(self.place.layer, sequence[0], units)
         inputs = tf.stack([x.tensor for x in sequence])

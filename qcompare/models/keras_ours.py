@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 
 from qcompare.core.gru import gru_weights
-from qcompare.core.layers import dense_name, recurrent_name
+from qcompare.core.layers import DIRECTIONS, dense_name, recurrent_name
 from qcompare.models.keras_file import IGNORED, KerasLayer
 from qcompare.models.keras_folded import folded
 
@@ -22,6 +22,9 @@ STANDARD: Mapping[str, Mapping[str, Any]] = {
 }
 """Recurrent layers that we have, and options that have to be so."""
 
+RECURRENT = ("Bidirectional", *STANDARD)
+"""Layers that read time steps."""
+
 NAMES = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}
 """As descriptions have them."""
 
@@ -29,7 +32,7 @@ ALONE: Mapping[str, str] = {"Activation": "", "ReLU": "relu", "Softmax": "softma
 """Activations that stand as layers of their own; "" where an option names it."""
 
 
-TAKEN = ("InputLayer", "Dense", "Flatten", *STANDARD, *ALONE, *IGNORED)
+TAKEN = ("InputLayer", "Dense", "Flatten", *RECURRENT, *ALONE, *IGNORED)
 """Layers that may be of a network of ours."""
 
 
@@ -57,7 +60,7 @@ def ours(layers: Sequence[KerasLayer]) -> Ours:
         if layer.kind not in TAKEN:
             raise NotOursError(layer.name, f"is a {layer.kind}, which is none of our operators")
     chain = _chain(layers)
-    recurrent = [layer for layer in chain if layer.kind in STANDARD]
+    recurrent = [layer for layer in chain if layer.kind in RECURRENT]
     rest = chain[len(recurrent) :]
     if chain[: len(recurrent)] != recurrent:
         first = next(layer for layer, other in zip(chain, recurrent, strict=False) if layer is not other)
@@ -69,8 +72,11 @@ def ours(layers: Sequence[KerasLayer]) -> Ours:
             raise NotOursError(layer.name, f"is a {layer.kind}, which is none of our operators")
     if not dense:
         raise NotOursError(chain[-1].name if chain else "input", "is the last; a Dense layer has to be")
-    use_bias = _alike("use_bias", [*recurrent, *dense])
-    every = _every_step(recurrent, flat=flat)
+    directions = [_directions(layer) for layer in recurrent]
+    one_way = [layer for each in directions for layer in each]
+    use_bias = _alike("use_bias", [*one_way, *dense])
+    _check_standard(one_way)
+    every = _every_step([forward for forward, *_ in directions], flat=flat)
     if not recurrent and not flat and layers[0].kind == "InputLayer" and len(_shape(layers[0])) > 1:
         raise NotOursError(dense[0].name, "reads every step by itself; put a Flatten before it")
     hidden, last = dense[:-1], dense[-1]
@@ -81,20 +87,22 @@ def ours(layers: Sequence[KerasLayer]) -> Ours:
             raise NotOursError(layer.name, f"has the activation {layer.config['activation']}; {', '.join(HIDDEN)} are")
     description: dict[str, Any] = {
         "dense_activations": [layer.config["activation"] for layer in hidden],
-        "name": NAMES[recurrent[0].kind] if recurrent else "dense",
+        "name": NAMES[one_way[0].kind] if recurrent else "dense",
         "use_bias": use_bias,
         "output_activation": last.config["activation"],
     }
     widths = [layer.config["units"] for layer in hidden]
     if recurrent:
-        lowering = "fused" if recurrent[0].kind == "LSTM" else "unrolled"
-        description |= {"units": [layer.config["units"] for layer in recurrent], "head": widths, "lowering": lowering}
-        description |= {"return_sequences": every, "activation": _activation(recurrent)}
-        if recurrent[0].kind == "GRU":
-            description |= {"reset_after": _alike("reset_after", recurrent)}
+        lowering = "fused" if one_way[0].kind == "LSTM" else "unrolled"
+        units = [forward.config["units"] for forward, *_ in directions]
+        description |= {"units": units, "head": widths, "lowering": lowering}
+        description |= {"return_sequences": every, "activation": _activation(one_way)}
+        description |= {"bidirectional": [len(each) > 1 for each in directions]}
+        if one_way[0].kind == "GRU":
+            description |= {"reset_after": _alike("reset_after", one_way)}
     else:
         description |= {"units": widths}
-    return Ours(description=description, weights=_weights(recurrent, dense))
+    return Ours(description=description, weights=_weights(directions, dense))
 
 
 def _chain(layers: Sequence[KerasLayer]) -> list[KerasLayer]:
@@ -152,14 +160,38 @@ def _activation(layers: Sequence[KerasLayer]) -> str:
     return first
 
 
-def _every_step(recurrent: Sequence[KerasLayer], *, flat: bool) -> bool:
-    """Whether the head reads the outputs of all steps, flattened."""
+def _directions(layer: KerasLayer) -> list[KerasLayer]:
+    """A recurrent layer, or the two of a Bidirectional, the forward one first; options as if each read forward."""
+    if layer.kind != "Bidirectional":
+        return [layer]
+    if layer.config["merge_mode"] != "concat":
+        raise NotOursError(layer.name, f"has merge_mode={layer.config['merge_mode']}; concat is trained")
+    one = layer.config["layer"]
+    other = layer.config.get("backward_layer") or one
+    config = dict(other["config"])
+    if other is not one:
+        config["go_backwards"] = not config.get("go_backwards", False)
+    if config["units"] != one["config"]["units"]:
+        raise NotOursError(layer.name, f"has {config['units']} units backward and {one['config']['units']} forward")
+    half = len(layer.weights) // 2
+    return [
+        replace(layer, kind=one["class_name"], config=one["config"], weights=layer.weights[:half]),
+        replace(layer, kind=other["class_name"], config=config, weights=layer.weights[half:]),
+    ]
+
+
+def _check_standard(recurrent: Sequence[KerasLayer]) -> None:
+    """Raises NotOursError unless all are of one kind that we have."""
     for layer in recurrent:
         for option, value in STANDARD[layer.kind].items():
             if layer.config.get(option, value) != value:
                 raise NotOursError(layer.name, f"has {option}={layer.config[option]}; {value} is trained")
         if layer.kind != recurrent[0].kind:
             raise NotOursError(layer.name, f"is a {layer.kind} after a {recurrent[0].kind}")
+
+
+def _every_step(recurrent: Sequence[KerasLayer], *, flat: bool) -> bool:
+    """Whether the head reads the outputs of all steps, flattened."""
     for layer in recurrent[:-1]:
         if not layer.config["return_sequences"]:
             raise NotOursError(layer.name, "gives its last output to another recurrent layer")
@@ -171,17 +203,14 @@ def _every_step(recurrent: Sequence[KerasLayer], *, flat: bool) -> bool:
     return every
 
 
-def _weights(recurrent: Sequence[KerasLayer], dense: Sequence[KerasLayer]) -> dict[str, np.ndarray]:
-    stacks: tuple[tuple[Callable[[int], str], Sequence[KerasLayer]], ...] = (
-        (recurrent_name, recurrent),
-        (dense_name, dense),
-    )
-    return {
-        f"{name(index)}/{part}": value
-        for name, layers in stacks
-        for index, layer in enumerate(layers)
-        for part, value in _named(layer).items()
-    }
+def _weights(recurrent: Sequence[Sequence[KerasLayer]], dense: Sequence[KerasLayer]) -> dict[str, np.ndarray]:
+    """recurrent: the directions of each layer."""
+    scopes = {dense_name(index): layer for index, layer in enumerate(dense)}
+    for index, directions in enumerate(recurrent):
+        name = recurrent_name(index)
+        inner = [name] if len(directions) == 1 else [f"{name}/{scope}" for scope in DIRECTIONS]
+        scopes |= dict(zip(inner, directions, strict=True))
+    return {f"{scope}/{part}": value for scope, layer in scopes.items() for part, value in _named(layer).items()}
 
 
 def _named(layer: KerasLayer) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from qcompare.core.layers import recurrent_name
+from qcompare.models.bidirectional import Bidirectional
 from qcompare.models.float_ops import FloatOps, Reals
 from qcompare.models.network import Architecture, SequenceLayer
 
@@ -14,9 +15,9 @@ def looped(architecture: Architecture, ops: FloatOps, x: tf.Tensor) -> tf.Tensor
 
     The output of the last step alone reaches the head. Raises ValueError for fused layers, which have no steps.
     """
-    layers = [cell for cell in architecture.cells if not isinstance(cell, SequenceLayer)]
+    layers = [cell for cell in architecture.cells if not isinstance(cell, SequenceLayer | Bidirectional)]
     if len(layers) != len(architecture.cells) or not layers:
-        raise ValueError("a loop takes layers step by step; a fused layer has none")
+        raise ValueError("a loop takes layers step by step, from the first one on; a fused layer has none")
     whole = ops.input(x).tensor
     batch = x.shape[0]
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 import tensorflow as tf
 
 from qcompare.core.layers import dense_name, recurrent_name
+from qcompare.models.bidirectional import Bidirectional
 from qcompare.models.initial import glorot_uniform
 from qcompare.models.ops import Ops, V
 
@@ -46,7 +49,10 @@ class SequenceLayer(Layer, Protocol):
         """The outputs [batch, units] of every step for inputs [batch, features], starting from zeros."""
 
 
-Cell = SteppedLayer | SequenceLayer
+OneWay = SteppedLayer | SequenceLayer
+"""A recurrent layer that reads from the first step on."""
+
+Cell = OneWay | Bidirectional
 """A recurrent layer."""
 
 
@@ -107,15 +113,17 @@ class Architecture:
             batch = x.shape[0] if x.shape[0] is not None else tf.shape(x)[0]
             sequence = ops.steps(value)
             for index, cell in enumerate(self.cells):
-                if isinstance(cell, SequenceLayer):
-                    with ops.scope(recurrent_name(index)):
-                        sequence = cell.sequence(ops, sequence)
-                else:
-                    sequence = unroll(ops, recurrent_name(index), cell, sequence, batch)
+                every = self.return_sequences or cell is not self.cells[-1]
+                sequence = outputs(ops, recurrent_name(index), cell, sequence, batch, every=every)
             value = ops.side_by_side(sequence) if self.return_sequences else sequence[-1]
         else:
             value = ops.flatten(value, self.steps * self.features)
         return ops.output(self.head(ops, value))
+
+    def one_way_layers(self) -> dict[str, OneWay]:
+        """The recurrent layers by the scope of their weights and roles, those of each direction by themselves."""
+        layers = [one_way(recurrent_name(index), cell) for index, cell in enumerate(self.cells)]
+        return dict(chain.from_iterable(layers))
 
     def dense_activation(self, index: int) -> str:
         """Of a dense layer."""
@@ -131,6 +139,38 @@ class Architecture:
                     "output", value, "kernel", "bias" if self.use_bias else None, self.dense_activation(index)
                 )
         return value
+
+
+def one_way(scope: str, cell: Cell) -> list[tuple[str, OneWay]]:
+    """A layer with its scope, or both directions of one with theirs."""
+    if isinstance(cell, Bidirectional):
+        return [(f"{scope}/{name}", layer) for name, layer in cell.directions.items()]
+    return [(scope, cell)]
+
+
+def outputs(
+    ops: Ops[V], scope: str, cell: Cell, sequence: Sequence[V], batch: int | tf.Tensor, *, every: bool
+) -> list[V]:
+    """The outputs of every step of one recurrent layer, starting from zeros; or at least the last.
+
+    The last output of a Bidirectional is that of each direction's own last step.
+    """
+    if isinstance(cell, Bidirectional):
+        turned = partial(_turned, ops, cell.backward)
+        (first, layer), (second, other) = one_way(scope, cell)
+        forward = outputs(ops, first, layer, sequence, batch, every=every)
+        backward = outputs(ops, second, other, turned(sequence), batch, every=every)
+        with ops.scope(scope):
+            return ops.beside(forward, turned(backward)) if every else ops.beside(forward[-1:], backward[-1:])
+    if isinstance(cell, SequenceLayer):
+        with ops.scope(scope):
+            return cell.sequence(ops, sequence)
+    return unroll(ops, scope, cell, sequence, batch)
+
+
+def _turned(ops: Ops[V], layer: OneWay, sequence: Sequence[V]) -> list[V]:
+    """A sequence from its end on; for one operator in one tensor."""
+    return ops.turned(sequence) if isinstance(layer, SequenceLayer) else list(sequence[::-1])
 
 
 def unroll(ops: Ops[V], layer: str, cell: SteppedLayer, sequence: Sequence[V], batch: int | tf.Tensor) -> list[V]:

@@ -83,6 +83,12 @@ class Ops(Protocol[V]):
     def split(self, name: str, x: V, parts: int) -> list[V]:
         """Equal parts of the last axis; each has the role `name` of the whole."""
 
+    def turned(self, sequence: Sequence[V]) -> list[V]:
+        """The steps of one tensor, the last first: REVERSE_V2."""
+
+    def beside(self, first: Sequence[V], second: Sequence[V]) -> list[V]:
+        """Each step [batch, units] of one sequence beside that of another, all on one grid: [batch, 2 units]."""
+
     def lstm(self, sequence: Sequence[V], units: int) -> list[V]:
         """The output of every step of one UNIDIRECTIONAL_SEQUENCE_LSTM that starts from zeros.
 

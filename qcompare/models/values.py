@@ -33,7 +33,7 @@ def flattened(x: T, width: int) -> T:
 
 
 def joined(sequence: Sequence[T]) -> T:
-    """Values [batch, units] of one role side by side: [batch, steps * units]."""
+    """Values [batch, units] on one grid side by side: [batch, steps * units]."""
     with tf.name_scope("side_by_side"):
         return sequence[0].alike(tf.concat([value.tensor for value in sequence], axis=-1))
 

@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 import tensorflow as tf
 
+from qcompare.core.layers import DIRECTIONS
 from qcompare.core.tap import Tap
 from qcompare.models.float_ops import FloatOps, Reals, Unrounded
 from qcompare.models.network import Architecture
@@ -39,7 +40,19 @@ class RangeObserver:
             low = tf.minimum(tf.reduce_min(values), 0.0)
             high = tf.maximum(tf.reduce_max(values), SMALLEST_RANGE)
             ranges[role] = tf.stack([low, high])
-        return ranges
+        return together(ranges)
+
+
+def together(ranges: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The ranges, both directions of a layer with one for their outputs, which stand side by side."""
+    found, (first, second) = dict(ranges), DIRECTIONS
+    for role, forward in ranges.items():
+        scope = role.removesuffix(f"/{first}/h")
+        if scope != role:
+            other = f"{scope}/{second}/h"
+            low, high = tf.minimum(forward[0], ranges[other][0]), tf.maximum(forward[1], ranges[other][1])
+            found |= dict.fromkeys((role, other), tf.stack([low, high]))
+    return found
 
 
 PART = 1024

@@ -306,6 +306,12 @@ class ExactOps:
             self.see(self.place.tap(role), value)
         return value
 
+    def turned(self, sequence: Sequence[Integers]) -> list[Integers]:
+        return list(sequence[::-1])
+
+    def beside(self, first: Sequence[Integers], second: Sequence[Integers]) -> list[Integers]:
+        return [joined(pair) for pair in zip(first, second, strict=True)]
+
     def lstm(self, sequence: Sequence[Integers], units: int) -> list[Integers]:
         """(97) to (101), as in `manual/ops/lstm.py`."""
         role = self.place.role

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import final
 
 import numpy as np
 import tensorflow as tf
 
-from qcompare.core.layers import recurrent_name
 from qcompare.core.tap import Tap
 from qcompare.models.float_ops import FloatOps, Reals, Unrounded
 from qcompare.models.network import Architecture
@@ -31,13 +30,9 @@ CLOSING_GATES = ("i", "f", "o", "z", "r")
 class Watcher:
     """Keeps the largest value of each gate and unit, and how often a fused LSTM's cell is at its bound."""
 
-    def __init__(self, layers: int, ranges: Mapping[str, np.ndarray]) -> None:
-        """layers: recurrent ones. ranges: role -> float32 [min, max]."""
-        self.gates = {
-            f"{recurrent_name(layer)}/gate_{gate}": f"{recurrent_name(layer)}/{gate}"
-            for layer in range(layers)
-            for gate in CLOSING_GATES
-        }
+    def __init__(self, layers: Iterable[str], ranges: Mapping[str, np.ndarray]) -> None:
+        """layers: scopes of recurrent ones. ranges: role -> float32 [min, max]."""
+        self.gates = {f"{layer}/gate_{gate}": f"{layer}/{gate}" for layer in layers for gate in CLOSING_GATES}
         self.bounds = {role: min(CELL_CLIP, float(high)) for role, (_, high) in ranges.items() if is_cell(role)}
         self.gate_values: dict[str, list[tf.Tensor]] = {}
         self.at_bound: dict[str, list[tf.Tensor]] = {}
@@ -53,7 +48,7 @@ class Watcher:
 
 def findings(architecture: Architecture, trained: TrainedQat, x: np.ndarray) -> list[str]:
     """Dead gates, saturating cells and ranges that never moved, over the samples x."""
-    watcher = Watcher(len(architecture.cells), trained.ranges)
+    watcher = Watcher(architecture.one_way_layers(), trained.ranges)
     rounding = Unrounded({**trained.weights, **architecture.constants()})
     architecture.forward(FloatOps(rounding, watcher.see), tf.constant(x))
     found = [f"the range of {role} never moved: nothing but zero was seen" for role in unmoved(trained.ranges)]

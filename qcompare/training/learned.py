@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from qcompare.core.grid import Grid
-from qcompare.core.layers import recurrent_name
 from qcompare.core.lstm import GATES
 from qcompare.models.float_ops import FloatOps, Unrounded
 from qcompare.models.network import Architecture, SequenceLayer
@@ -47,10 +46,10 @@ def learned_scales(architecture: Architecture, trained: TrainedQat) -> tuple[dic
     }
     for name in dict.fromkeys(weight_of.values()):
         learned[name] = weight_scale(weights[name], per_channel=trained.number_format.per_channel)
-    for index, cell in enumerate(architecture.cells):
-        if isinstance(cell, SequenceLayer):
+    for scope, layer in architecture.one_way_layers().items():
+        if isinstance(layer, SequenceLayer):
             for matrix in GATE_MATRICES:
-                name = f"{recurrent_name(index)}/{matrix}"
+                name = f"{scope}/{matrix}"
                 for gate, scale in zip(GATES, gate_weight_scales(weights[name]), strict=True):
                     learned[f"{name}/{gate}"] = Grid.single(scale, 0, np.int8)
     return learned, weight_of

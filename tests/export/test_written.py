@@ -12,6 +12,7 @@ from qcompare.analysis.figures import to_integers, to_reals
 from qcompare.analysis.parameters import rows
 from qcompare.analysis.result import Result
 from qcompare.core.graph import Graph, Tensor, model_of
+from qcompare.core.layers import DIRECTIONS
 from qcompare.core.tap import Tap
 from qcompare.engines.runtimes import RUNTIMES
 from qcompare.export import convert as export
@@ -19,17 +20,18 @@ from qcompare.export.loop import loop_model
 from qcompare.export.written import WrittenModel, written_model
 from qcompare.manual import executor
 from qcompare.manual.rules import KERNEL_SETS
+from qcompare.models.bidirectional import Bidirectional
 from qcompare.models.gru import GRUCell
 from qcompare.models.lmu import LMUCell
 from qcompare.models.lstm import FusedLSTM, LSTMCell
-from qcompare.models.network import Architecture, Cell
+from qcompare.models.network import Architecture, Cell, OneWay
 from qcompare.models.ops import CELL_CLIP
 from qcompare.models.simple_rnn import SimpleRNNCell
 from qcompare.tflite import schema
 from qcompare.tflite.artifact import Artifact, Built
 from qcompare.tflite.converter import INTEGER_DTYPES, INTEGER_ENDS, Converted, checked
 from qcompare.tflite.roles import places_by_name
-from qcompare.training.calibrate import calibrate
+from qcompare.training.calibrate import calibrate, together
 from qcompare.training.learned import TrainedQat, learned_scales
 from qcompare.training.number_format import INT16X8
 from qcompare.training.qat import evaluate
@@ -156,6 +158,17 @@ CELLS: dict[str, tuple[Cell, ...]] = {
 }
 
 
+def both_ways(*cells: OneWay) -> tuple[Cell, ...]:
+    return tuple(Bidirectional(forward=cell, backward=cell) for cell in cells)
+
+
+BOTH_WAYS: dict[str, tuple[Cell, ...]] = {
+    "fused": (*both_ways(FusedLSTM(units=4)), FusedLSTM(units=5), *both_ways(FusedLSTM(units=3))),
+    "gru": (*both_ways(GRUCell(units=4)), GRUCell(units=5), *both_ways(GRUCell(units=3, reset_after=False))),
+    "simple_rnn": both_ways(SimpleRNNCell(units=5, activation="relu"), SimpleRNNCell(units=4, activation="tanh")),
+}
+
+
 def random_network(cells: tuple[Cell, ...], *, return_sequences: bool = False) -> Network:
     rng = np.random.default_rng(10)
     architecture = Architecture(
@@ -201,7 +214,11 @@ def test_unrolled_networks_give_the_integers_of_the_converters_model(cells: tupl
     )
 
 
-@pytest.mark.parametrize("cells", CELLS.values(), ids=list(CELLS))
+@pytest.mark.parametrize(
+    "cells",
+    [*CELLS.values(), BOTH_WAYS["gru"], BOTH_WAYS["simple_rnn"]],
+    ids=[*CELLS, "gru both ways", "simple_rnn both ways"],
+)
 def test_16_bit_networks_are_near_their_fake_quantization_and_equal_to_the_manual_engine(
     cells: tuple[Cell, ...],
 ) -> None:
@@ -253,6 +270,42 @@ def test_a_head_on_every_step(cells: tuple[Cell, ...], kernels: str) -> None:
         other = schema.read(converted.model).main
         grid = other.tensors[other.outputs[0]].grid
         assert np.corrcoef(to_reals(ours, grid).ravel(), real.ravel())[0, 1] > 0.97
+
+
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize("cells", BOTH_WAYS.values(), ids=list(BOTH_WAYS))
+def test_layers_that_read_both_ways_give_the_integers_that_were_trained(cells: tuple[Cell, ...], every: bool) -> None:
+    network = random_network(cells, return_sequences=every)
+    first, second = (network.ranges[f"recurrent_0/{direction}/h"] for direction in DIRECTIONS)
+    np.testing.assert_array_equal(first, second)
+    trained = TrainedQat(weights=network.weights, ranges=network.ranges, exact=True)
+    written = written_of(network.architecture, trained)
+    assert written.note == ""
+    model = schema.read(written.model)
+    graph = model.main
+    x, y = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    fed = {x.index: to_integers(network.samples, x.grid).astype(np.int8)}
+    for kernels in KERNEL_SETS:
+        theirs = outputs(written.model, network.samples, kernels)
+        np.testing.assert_array_equal(executor.run(model, fed, kernels).result, theirs)
+        exact = evaluate(network.architecture, replace(trained, kernels=kernels), network.samples)
+        np.testing.assert_array_equal(to_integers(exact, y.grid), theirs)
+        assert np.unique(theirs).size > 20
+    places = written_model(network.architecture, network.weights, network.ranges).places
+    learned, _ = learned_scales(network.architecture, trained)
+    assert set(learned) <= {tap.role for tap in places.values()}
+
+
+def test_a_range_is_shared_by_both_directions_outputs_and_by_nothing_else() -> None:
+    ranges = {
+        "recurrent_0/forward/h": np.array([-1.0, 2.0]),
+        "recurrent_0/backward/h": np.array([-3.0, 1.0]),
+        "recurrent_0/backward/kept": np.array([-4.0, 5.0]),
+        "recurrent_1/h": np.array([-6.0, 7.0]),
+    }
+    found = {role: np.asarray(ends).tolist() for role, ends in together(ranges).items()}
+    shared = {f"recurrent_0/{direction}/h": [-3.0, 2.0] for direction in DIRECTIONS}
+    assert found == {**shared, "recurrent_0/backward/kept": [-4.0, 5.0], "recurrent_1/h": [-6.0, 7.0]}
 
 
 @pytest.mark.parametrize("name", [name for name in CELLS if name != "dense"])

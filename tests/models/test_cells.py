@@ -1,6 +1,8 @@
 """Cells and networks against Keras's own layers and against what they are defined by."""
 
 import re
+from dataclasses import replace
+from functools import partial
 
 import keras
 import numpy as np
@@ -10,6 +12,7 @@ import tf_keras
 
 from qcompare.core.gru import gru_weights
 from qcompare.core.tap import Tap
+from qcompare.models.bidirectional import Bidirectional
 from qcompare.models.float_ops import FloatOps, Reals, Unrounded
 from qcompare.models.gru import GRUCell
 from qcompare.models.initial import glorot_uniform, orthogonal
@@ -107,6 +110,37 @@ def keras_gru(weights, index, *, reset_after, use_bias):
         return [named["kernel"], named["recurrent_kernel"], *biases]
     recurrent = np.concatenate([named["recurrent_kernel"], named["candidate_kernel"]], axis=1)
     return [named["kernel"], recurrent, *([named["bias"]] if use_bias else [])]
+
+
+@pytest.mark.parametrize("every", [True, False])
+@pytest.mark.parametrize(
+    ("cell", "keras_layer"),
+    [
+        (FusedLSTM, tf_keras.layers.LSTM),
+        (LSTMCell, tf_keras.layers.LSTM),
+        (partial(SimpleRNNCell, activation="tanh"), tf_keras.layers.SimpleRNN),
+    ],
+    ids=["fused", "unrolled", "simple_rnn"],
+)
+def test_bidirectional_layers_are_kerass(cell, keras_layer, every):
+    """A stack; its last layer gives every step, or the last of each direction."""
+    cells = [Bidirectional(forward=cell(units=n), backward=cell(units=n)) for n in (4, 3)]
+    architecture = replace(of(cells), return_sequences=every)
+    weights = weights_of(architecture)
+    layers = [
+        tf_keras.layers.Bidirectional(keras_layer(4, return_sequences=True)),
+        tf_keras.layers.Bidirectional(keras_layer(3, return_sequences=every)),
+        tf_keras.layers.Flatten(),
+        tf_keras.layers.Dense(4),
+    ]
+    values = [
+        weights[f"recurrent_{index}/{direction}/{name}"]
+        for index in (0, 1)
+        for direction in ("forward", "backward")
+        for name in ("kernel", "recurrent_kernel", "bias")
+    ]
+    expected = in_keras(layers, [*values, *dense(weights)])
+    np.testing.assert_allclose(outputs(architecture, weights), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("reset_after", [True, False])
