@@ -26,6 +26,7 @@ ARGUMENTS = {
     "unrolled": ("model=lstm", "model.lowering=unrolled", *TINY, *FILE, "seed=0"),
     "loop": ("model=lstm", "model.lowering=loop", "quant.simulate=exact", *TINY, *FILE, "seed=0"),
     "16 bits": ("model=simple_rnn", "model.return_sequences=true", "quant=int16x8", *TINY, *FILE, "seed=0"),
+    "gru": ("model=gru", *TINY, *FILE, "seed=0"),
     "lmu": (
         "model=lmu",
         *TINY,
@@ -46,6 +47,7 @@ RESULTS = {
     "unrolled lstm": ("unrolled", "lstm-int8-data=file-"),
     "loop lstm": ("loop", "lstm-int8-data=file-"),
     "16-bit simple_rnn": ("16 bits", "simple_rnn-int16x8-data=file-"),
+    "gru": ("gru", "gru-int8-data=file-"),
     "lmu": ("lmu", "lmu-int8-data=sequence_sum-"),
     "aligned dense": ("aligned", "dense-int8-data=digit_pixels-"),
 }

@@ -37,6 +37,12 @@ ROLES = {
         *(f"recurrent_0/{name}" for name in ("kernel", "recurrent_kernel", "from_input", "from_state")),
         "recurrent_0/h_before_activation",
     },
+    "gru": {
+        *("x", "dense_0/kernel", "dense_0/output"),
+        *(f"recurrent_0/{name}" for name in ("kernel", "recurrent_kernel", "from_input", "from_state", "reset")),
+        *(f"recurrent_0/{name}_before_activation" for name in ("gate_z", "gate_r", "candidate")),
+        *(f"recurrent_0/{name}" for name in ("kept", "one_minus_z", "added", "h")),
+    },
     "lmu": {
         *("x", "dense_0/kernel", "dense_0/output"),
         *(f"recurrent_0/{name}" for name in ("A", "B", "input_encoder", "hidden_encoder", "memory_encoder")),
@@ -83,7 +89,8 @@ def test_what_is_not_learned_is_prescribed_or_only_moved(trained, folder):
     rows = parameters(folder)
     other = rows[rows["learned_scale"].isna()]
     fixed = other[other["tap"] != ""]
-    prescribed = {f"recurrent_0/{name}" for name in ("h", "gate_i", "gate_f", "gate_g", "gate_o", "tanh_cell")}
+    gates = ("gate_i", "gate_f", "gate_g", "gate_o", "gate_z", "gate_r", "candidate", "tanh_cell")
+    prescribed = {f"recurrent_0/{name}" for name in ("h", *gates)}
     assert set(fixed["tap"]) <= prescribed
     assert set(fixed["scale"]) <= ({2.0**-15} if trained == "16-bit simple_rnn" else {1 / 128, 1 / 256})
     assert other["channel"].isna().all()
@@ -126,8 +133,9 @@ def test_weights_and_biases_are_the_trained_ones_rounded_to_their_scales(trained
         scale = w.grid.scale.astype(np.float64)
         np.testing.assert_array_equal(w.data, np.rint(weights[name].T / scale[:, None]))
         seen.add(name)
-        bias_name = f"{name.rpartition('/')[0]}/bias"
-        has_bias = name.rpartition("/")[2] in ("kernel", "input_kernel")
+        layer, _, matrix = name.rpartition("/")
+        bias_name = f"{layer}/{'recurrent_bias' if matrix == 'recurrent_kernel' else 'bias'}"
+        has_bias = bias_name in weights and matrix in ("kernel", "input_kernel", "recurrent_kernel")
         if has_bias and len(operator.inputs) > 2 and operator.inputs[2] >= 0:
             bias = graph.tensors[operator.inputs[2]]
             assert bias.dtype == (np.int64 if trained == "16-bit simple_rnn" else np.int32)
