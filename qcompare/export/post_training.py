@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from qcompare.core.finding import Finding, failure, remark, warning
+from qcompare.core.graph import Model
 from qcompare.core.method import DYNAMIC, Method
 from qcompare.core.network import Network
 from qcompare.export import convert
@@ -14,9 +15,12 @@ from qcompare.export import free_length as any_length
 from qcompare.tflite import schema
 from qcompare.tflite.artifact import Built
 from qcompare.tflite.converter import Converted
-from qcompare.tflite.roles import places_by_name
+from qcompare.tflite.roles import BIAS, places_by_name
 from qcompare.tflite.weights import Constant, weights
 from qcompare.training.float_network import architecture_of
+
+SAME_SCALE = 1e-3
+"""Scales that are less apart, as a share, are the same but for the rounding of float32."""
 
 LEAST_DYNAMIC = 1024
 """Elements of a constant from which on the converter quantizes it for dynamic range."""
@@ -51,7 +55,35 @@ def built(converted: Converted, method: Method) -> Built:
         content=converted.model,
         places=places_by_name(model, {}),
         reals=converted.reals,
-        findings=(*faults, *(left_in_float(weights(converted.model)) if method.name == DYNAMIC else ())),
+        findings=(
+            *faults,
+            *biases_of_others(model),
+            *(left_in_float(weights(converted.model)) if method.name == DYNAMIC else ()),
+        ),
+    )
+
+
+def biases_of_others(model: Model) -> tuple[Finding, ...]:
+    """The products whose bias lies on the scale of another product: in 16 bits the converter writes a bias that several
+    time steps share once, for the first of them, and the kernels add it as if it were on the scale of each."""
+    factors = [
+        float((x.grid.scale * weight.grid.scale / bias.grid.scale).max())
+        for graph in model.graphs
+        for operator in graph.operators
+        if operator.name == "FULLY_CONNECTED" and len(operator.inputs) > BIAS and operator.inputs[BIAS] >= 0
+        for x, weight, bias in [[graph.tensors[index] for index in operator.inputs]]
+        if x.grid is not None and weight.grid is not None and bias.grid is not None
+    ]
+    wrong = [factor for factor in factors if abs(factor - 1) > SAME_SCALE]
+    if not wrong:
+        return ()
+    return (
+        warning(
+            "conversion",
+            f"the converter rounded a bias for one time step and has others share it, whose scales differ: "
+            f"{len(wrong)} of {len(factors)} products add {min(wrong):.2f} to {max(wrong):.2f} times their bias; "
+            "quant=int8 has one for each step",
+        ),
     )
 
 

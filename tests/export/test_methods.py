@@ -147,7 +147,14 @@ def test_integers_are_equal_in_every_kernel_set(name: str, lowering: str, method
 
 @pytest.mark.parametrize(("name", "lowering"), [shape for shape in SHAPES if shape[1] in ("", "unrolled")])
 def test_16_bit_integers_are_equal_in_every_kernel_set(name: str, lowering: str) -> None:
-    check_integers(converted(name, lowering, SIXTEEN), SIXTEEN)
+    built = converted(name, lowering, SIXTEEN)
+    if name == "gru":
+        # Its second bias is read by every step, and the first step's product is a constant.
+        (finding,) = built.findings
+        assert finding.severity.value == "warning"
+        assert f"{STEPS - 2} of {2 * STEPS} products add " in finding.text
+        built = replace(built, findings=())
+    check_integers(built, SIXTEEN)
 
 
 @pytest.mark.parametrize(("name", "lowering"), SHAPES)
