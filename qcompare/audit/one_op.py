@@ -438,6 +438,30 @@ def space_to_batch(rng: np.random.Generator, dtype: np.dtype, padding: int) -> G
     )
 
 
+def resize(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
+    """To so many columns that a ratio's rounding shows."""
+    scale, zero_point = Scales(rng).near(0.0237), zero(dtype, -7)
+    before, after = int(rng.integers(50, 90)), int(rng.integers(300, 400))
+    centers = bool(rng.random() < 0.3)
+    return one_op(
+        name,
+        [activation((1, 2, before, 1), dtype, scale, zero_point), numbers(2, after)],
+        [activation((1, 2, after, 1), dtype, scale, zero_point)],
+        {"align_corners": False, "half_pixel_centers": centers},
+        f"{''.join(part.capitalize() for part in name.split('_'))}Options",
+        3,
+    )
+
+
+def prelu(rng: np.random.Generator, dtype: np.dtype) -> Graph:
+    draw, shape = Scales(rng), (1, 16, 139)
+    x, slope = draw.near(0.031) * unit(dtype), draw.near(0.0071)
+    y = draw.output(float(x * slope), float(x) * 0.7)
+    slopes = constant(rng.integers(-127, 128, shape[-1]).astype(np.int8), slope)
+    sides = [activation(shape, dtype, x, zero(dtype, -7)), slopes]
+    return one_op("PRELU", sides, [activation(shape, dtype, y, zero(dtype, 5))])
+
+
 def movement(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     """Operators that move integers and keep scale and zero point."""
     scale, zero_point = Scales(rng).near(0.0237), zero(dtype, -7)
@@ -500,6 +524,8 @@ def movement(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
         ),
         "MAXIMUM": ([moved(1, 43), moved(1, 43)], [moved(1, 43)], {}, "MaximumMinimumOptions"),
         "MINIMUM": ([moved(1, 43), moved(1, 43)], [moved(1, 43)], {}, "MaximumMinimumOptions"),
+        "REDUCE_MAX": ([moved(1, 6, 4), numbers(1)], [moved(1, 4)], {"keep_dims": False}, "ReducerOptions"),
+        "REDUCE_MIN": ([moved(1, 6, 4), numbers(1)], [moved(1, 4)], {"keep_dims": False}, "ReducerOptions"),
     }
     inputs, outputs, options, options_type = sides[name]
     return one_op(name, inputs, outputs, options, options_type, 1 if name == "RESHAPE" else 2)
@@ -523,6 +549,8 @@ MOVEMENT = (
     "BATCH_TO_SPACE_ND",
     "MAXIMUM",
     "MINIMUM",
+    "REDUCE_MAX",
+    "REDUCE_MIN",
 )
 
 
@@ -548,6 +576,8 @@ def cases() -> Iterator[Case]:
         yield Case(op=name, dtype="int16", draw=partial(function16, name=name, power_of_two=False))
         yield Case(op=name, dtype="int16, 2^-12", draw=partial(function16, name=name, power_of_two=True))
     yield Case(op="ELU", dtype="int8", draw=elu)
+    for dtype in (INT8, INT16):
+        yield Case(op="PRELU", dtype=f"{dtype}, int8", draw=partial(prelu, dtype=dtype))
     yield Case(op="LOGICAL_AND", dtype="bool", draw=logical_and)
     for dtype, out in ((INT8, INT8), (INT8, INT16), (INT16, INT16)):
         yield Case(op="SOFTMAX", dtype=f"{dtype} to {out}", draw=partial(softmax, dtype=dtype, out=out))
@@ -578,6 +608,7 @@ BY_DTYPE: tuple[tuple[Sequence[str], Callable[..., Graph]], ...] = (
     (("GELU",), gelu),
     (("MEAN", "SUM"), reduction),
     (("AVERAGE_POOL_2D", "MAX_POOL_2D"), pooling),
+    (("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), resize),
     (MOVEMENT, movement),
 )
 """Operators of which int8 and int16 are the cases."""

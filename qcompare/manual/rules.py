@@ -77,7 +77,7 @@ COPIES: Mapping[tuple[Variant, ...], tuple[str, ...]] = MappingProxyType(
         (INT8,): ("ARG_MAX", "ARG_MIN"),
         (INT8, INT16): (
             *("BATCH_TO_SPACE_ND", "GATHER", "MAXIMUM", "MINIMUM", "MIRROR_PAD", "PAD"),
-            *("PADV2", "SLICE", "SPACE_TO_BATCH_ND"),
+            *("PADV2", "REDUCE_MAX", "REDUCE_MIN", "SLICE", "SPACE_TO_BATCH_ND"),
         ),
         (INT8, INT16, INT32): (
             *("CONCATENATION", "EXPAND_DIMS", "FILL", "PACK", "RESHAPE", "SPLIT"),
@@ -93,7 +93,8 @@ COPIES: Mapping[tuple[Variant, ...], tuple[str, ...]] = MappingProxyType(
 
 NOT_IN_MICRO = (
     *(("BATCH_TO_SPACE_ND", INT16), ("EXPAND_DIMS", INT32), ("GATHER", INT16), ("MIRROR_PAD", INT16)),
-    *(("SELECT_V2", INT32), ("SELECT_V2", INT64), ("SPACE_TO_BATCH_ND", INT16)),
+    *(("REDUCE_MAX", INT16), ("REDUCE_MIN", INT16), ("SELECT_V2", INT32), ("SELECT_V2", INT64)),
+    ("SPACE_TO_BATCH_ND", INT16),
 )
 """Copies that TensorFlow Lite Micro does not run."""
 
@@ -183,6 +184,7 @@ TABLE = (
     *litert("MUL", (INT16,), DOUBLE(FLOAT32), micro=DOUBLE(FLOAT64)),
     *rows("MUL", (INT8,), DOUBLE(FLOAT32), DOUBLE(FLOAT32), RNE32(FLOAT32), DOUBLE(FLOAT64)),
     *everywhere("MUL", (INT32,), Method("WRAP")),
+    *litert("PRELU", (of("int8", "int8"), of("int16", "int8")), DOUBLE(FLOAT32), micro=DOUBLE(FLOAT64)),
     *rows("QUANTIZE", (of("float32", "int16"),), NEAREST, NEAREST_BY_8, NEAREST_BY_8, NEAREST),
     *rows("QUANTIZE", (of("float32", "int8"),), NEAREST, NEAREST_BY_8, Method("NEAREST", EVEN), NEAREST),
     *rows("QUANTIZE", (of("float32", "uint8"),), NEAREST, NEAREST_BY_8, Method("NEAREST", EVEN), None),
@@ -193,6 +195,10 @@ TABLE = (
     *rows("QUANTIZE", (of("uint8", "uint8"),), DOUBLE(FLOAT64), UP(FLOAT64, 16), Q8(FLOAT32), None),
     *litert("RELU", (INT8, INT16), DOUBLE(FLOAT32), micro=DOUBLE(FLOAT64)),
     *litert("RELU6", (INT8, INT16), DOUBLE(FLOAT32), micro=Method("CLAMP")),
+    *litert("RESIZE_BILINEAR", (INT16,), Method("FIXED10"), micro=None),
+    *rows("RESIZE_BILINEAR", (INT8,), Method("FIXED10"), Method("FIXED10"), Method("FIXED11"), Method("FIXED10")),
+    *everywhere("RESIZE_NEAREST_NEIGHBOR", (INT16,), FLOATS),
+    *rows("RESIZE_NEAREST_NEIGHBOR", (INT8,), FLOATS, Method("FIXED16"), Method("FIXED16"), FLOATS),
     *litert("RSQRT", (INT16,), Method("LUT", precision=FLOAT32), micro=DOUBLE(FLOAT64)),
     *litert("RSQRT", (INT8,), DOUBLE(FLOAT32), micro=DOUBLE(FLOAT64)),
     *litert("SOFTMAX", (of("int16", "int16"),), Method("LUT"), micro=Method("LUT", precision=FLOAT32)),

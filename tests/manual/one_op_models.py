@@ -1,5 +1,5 @@
 """Random one-operator graphs: data movement, FULLY_CONNECTED, ADD, SUB, MUL, TANH, LOGISTIC, RELU, RELU6, ELU, GELU,
-LOGICAL_AND, QUANTIZE."""
+LOGICAL_AND, QUANTIZE, REDUCE_MAX, REDUCE_MIN, RESIZE_BILINEAR, RESIZE_NEAREST_NEIGHBOR, PRELU."""
 
 from __future__ import annotations
 
@@ -397,6 +397,92 @@ def batch_to_space(rng: np.random.Generator, dtype: Any) -> Graph:
     return move.build.graph("BATCH_TO_SPACE_ND", inputs, (move.tensor(space),), "BatchToSpaceNDOptions", {})
 
 
+def _reduced(rng: np.random.Generator, dtype: Any, name: str) -> Graph:
+    """Any axes, some counted from the end or told twice, kept or not."""
+    move, rank = Movement(rng, dtype), int(rng.integers(2, 5))
+    shape = random_shape(rng, rank, 12)
+    axes = rng.permutation(rank)[: int(rng.integers(1, rank + 1))]
+    told = [int(axis) - rank * int(rng.integers(0, 2)) for axis in axes]
+    keep = bool(rng.random() < 0.5)
+    output = tuple(1 if i in axes else n for i, n in enumerate(shape) if keep or i not in axes)
+    inputs = (move.tensor(shape), move.build.constant(np.array(told, np.int32)))
+    return move.build.graph(name, inputs, (move.tensor(output),), "ReducerOptions", {"keep_dims": keep}, version=2)
+
+
+def reduce_max(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _reduced(rng, dtype, "REDUCE_MAX")
+
+
+def reduce_min(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _reduced(rng, dtype, "REDUCE_MIN")
+
+
+def _resized(rng: np.random.Generator, dtype: Any, name: str, most: int, *, ways: int) -> Graph:
+    """To any size up to most, a whole multiple in a third of the models. ways: of telling corners and centers."""
+    move = Movement(rng, dtype)
+    before = rng.integers(1, 9, 2)
+    after = before * rng.integers(1, 5, 2) if rng.random() < 0.3 else rng.integers(1, most, 2)
+    corners, centers = [(False, False), (False, True), (True, False), (True, True)][int(rng.integers(0, ways))]
+    batch, depth = int(rng.choice([1, 1, 2])), int(rng.integers(1, 20))
+    inputs = (move.tensor((batch, *map(int, before), depth)), move.integers(after))
+    output = move.tensor((batch, *map(int, after), depth))
+    options = {"align_corners": corners, "half_pixel_centers": centers}
+    options_type = "ResizeBilinearOptions" if name == "RESIZE_BILINEAR" else "ResizeNearestNeighborOptions"
+    return move.build.graph(name, inputs, (output,), options_type, options, version=3)
+
+
+def resize_bilinear(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _resized(rng, dtype, "RESIZE_BILINEAR", 20, ways=3)
+
+
+def resize_nearest(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _resized(rng, dtype, "RESIZE_NEAREST_NEIGHBOR", 20, ways=4)
+
+
+def resize_nearest_far(rng: np.random.Generator, dtype: Any) -> Graph:
+    """To so many columns that the ratio's rounding chooses between neighbours."""
+    move = Movement(rng, dtype)
+    before, after = int(rng.integers(50, 400)), int(rng.integers(300, 900))
+    inputs = (move.tensor((1, 2, before, 1)), move.integers([2, after]))
+    options = {"align_corners": False, "half_pixel_centers": False}
+    output = move.tensor((1, 2, after, 1))
+    name = "RESIZE_NEAREST_NEIGHBOR"
+    return move.build.graph(name, inputs, (output,), "ResizeNearestNeighborOptions", options, version=3)
+
+
+def prelu(rng: np.random.Generator, dtype: Any) -> Graph:
+    """Slopes of 8 bits, of either sign: one a channel, shared over space, or of the whole shape."""
+    shape = random_shape(rng, 4)
+    shared = [(1, 1, shape[3]), shape[1:], (1, shape[2], shape[3]), shape][int(rng.integers(0, 4))]
+    return _prelu(rng, dtype, shape, shared, random_scale(rng), random_scale(rng, 1e-3, 2e-2), rng.uniform(0.3, 3))
+
+
+def prelu_ties(rng: np.random.Generator, dtype: Any) -> Graph:
+    """At scales in simple ratios, so that the multiplier's last bit decides many results, or none is between them."""
+    slope = random_scale(rng, 1e-3, 2e-2)
+    ratio = slope * 2.0 ** int(rng.integers(4, 8)) * rng.choice([4, 5, 7]) / 4
+    if rng.random() < 0.3:
+        slope, ratio = float(2.0 ** np.round(np.log2(slope))), float(2.0 ** np.round(np.log2(ratio)))
+    return _prelu(rng, dtype, (1, 16, 400), (400,), random_scale(rng), slope, ratio)
+
+
+def _prelu(
+    rng: np.random.Generator,
+    dtype: Any,
+    shape: tuple[int, ...],
+    shared: tuple[int, ...],
+    scale: float,
+    slope: float,
+    ratio: float,
+) -> Graph:
+    """ratio: of the output's scale to the input's."""
+    build, unit = Builder(), 1 if dtype == np.int8 else 1 / 256
+    x = build.activation(shape, dtype, scale * unit, random_zero_point(rng, dtype))
+    slopes = build.constant(rng.integers(-128, 128, shared).astype(np.int8), slope, random_zero_point(rng, np.int8))
+    y = build.activation(shape, dtype, scale * ratio * unit, random_zero_point(rng, dtype))
+    return build.graph("PRELU", (x, slopes), (y,))
+
+
 def pack(rng: np.random.Generator, dtype: Any) -> Graph:
     move, shape, count = Movement(rng, dtype), random_shape(rng, 2), int(rng.integers(2, 5))
     axis = int(rng.integers(0, 3))
@@ -538,6 +624,13 @@ GENERATORS = {
     "SPACE_TO_BATCH_ND padded": space_to_batch_padded,
     "REVERSE_V2": reverse,
     "SELECT_V2": select,
+    "REDUCE_MAX": reduce_max,
+    "REDUCE_MIN": reduce_min,
+    "RESIZE_BILINEAR": resize_bilinear,
+    "RESIZE_NEAREST_NEIGHBOR": resize_nearest,
+    "RESIZE_NEAREST_NEIGHBOR far": resize_nearest_far,
+    "PRELU": prelu,
+    "PRELU ties": prelu_ties,
     "DEQUANTIZE": dequantize,
     "RESHAPE": reshape,
     "TRANSPOSE": transpose,

@@ -21,7 +21,11 @@ DTYPES = {
     "QUANTIZE mixed": ("int8", "uint8"),
     "LOGICAL_AND": ("bool",),
     **dict.fromkeys(
-        ("BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "SPACE_TO_BATCH_ND padded"), ("int8", "int16", "float32")
+        (
+            *("BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "SPACE_TO_BATCH_ND padded", "REDUCE_MAX", "REDUCE_MIN"),
+            *("RESIZE_NEAREST_NEIGHBOR", "RESIZE_NEAREST_NEIGHBOR far"),
+        ),
+        ("int8", "int16", "float32"),
     ),
     "SELECT_V2": ("int8", "int16", "int32", "int64"),
     "REVERSE_V2": ("int8", "int16", "int32", "int64", "uint8", "bool"),
@@ -32,6 +36,7 @@ ABSENT = {
     *(("SELECT_V2", dtype, "micro") for dtype in ("int32", "int64")),
     *((name, "int16", "micro") for name in ("BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "SPACE_TO_BATCH_ND padded")),
     *((name, "int8", "reference") for name in ("ELU", "ELU ties")),
+    *((name, "int16", "micro") for name in ("REDUCE_MAX", "REDUCE_MIN", "RESIZE_BILINEAR")),
 }
 """What a kernel set does not have."""
 
@@ -75,6 +80,15 @@ def test_micro_pads_blocks_with_whatever_its_memory_holds(dtype: str) -> None:
         assert unequal
 
 
+@pytest.mark.parametrize("kernel_set", RUNTIMES)
+def test_floats_are_interpolated_within_rounding(kernel_set: str) -> None:
+    for seed in range(40):
+        graph, inputs = model("RESIZE_BILINEAR", "float32", seed)
+        expected = run_runtime(graph, inputs, kernel_set)[graph.outputs[0]]
+        found = run(model_of(graph), inputs, kernel_set).result.reshape(expected.shape)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=3e-5)
+
+
 REALS = [(name, dtype) for name, dtype in CASES if "LSTM" not in name and dtype not in ("int64", "bool")]
 
 
@@ -83,6 +97,9 @@ def test_dequantized_arithmetic_is_near(name: str, dtype: str) -> None:
     # An interval of GELU's table in which the result saturates is off by up to a quarter of its height.
     wide = {"TANH": 16, "LOGISTIC": 8, "GELU": 128 * 2.5 / 4, "GELU approximate": 128 * 2.5 / 4}
     tolerance = wide.get(name, 1) if dtype == "int16" else 1
+    if name == "RESIZE_BILINEAR":
+        # (111) is off by up to half of 1 / 1024 of the step to the neighbour for each of 32 rows and columns.
+        tolerance = 2 * 32 / 2048 * 2 ** np.iinfo(dtype).bits
     kernel_set = "optimized" if (name, dtype, "reference") in ABSENT else "reference"
     for seed in range(4):
         found = difference(*model(name, dtype, seed), kernel_set, "dequantized")
@@ -124,6 +141,13 @@ def test_dequantized_arithmetic_is_near(name: str, dtype: str) -> None:
         ("QUANTIZE mixed", "int8", "xnnpack", "DOUBLE"),
         ("QUANTIZE mixed", "uint8", "reference", "UP(by16)"),
         ("DEQUANTIZE", "int8", "optimized", "FLOAT32"),
+        ("RESIZE_BILINEAR", "int8", "reference", "FIXED11"),
+        ("RESIZE_BILINEAR", "int8", "xnnpack", "FIXED10"),
+        ("RESIZE_NEAREST_NEIGHBOR far", "int8", "reference", "FIXED16"),
+        ("RESIZE_NEAREST_NEIGHBOR far", "int8", "xnnpack", "FLOAT32"),
+        ("PRELU ties", "int8", "reference", "DOUBLE"),
+        ("PRELU ties", "int8", "micro", "DOUBLE(f32)"),
+        ("PRELU", "int16", "optimized", "DOUBLE"),
         ("UNIDIRECTIONAL_SEQUENCE_LSTM", "int8", "micro", "GEMMLOWP"),
         ("UNIDIRECTIONAL_SEQUENCE_LSTM", "int8", "xnnpack", "INTERPOLATED"),
     ],

@@ -1,12 +1,14 @@
-"""MEAN and SUM over constant axes."""
+"""MEAN, SUM, REDUCE_MAX and REDUCE_MIN over constant axes."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from qcompare.manual.activation import NO_BOUNDS
 from qcompare.manual.call import Call, Op, Outputs, requantizations
-from qcompare.manual.ops.movement import axis_of
+from qcompare.manual.ops.movement import axis_of, moves, sampled
 from qcompare.manual.pipeline import AddZeroPoint, Clamp, Requantize, clamp_to, requantized, saturating, through
 from qcompare.manual.rounding import multiply_double, quantize_multiplier, round_half_away, wrap32
 from qcompare.manual.rule import Method, Precision, Requantization, Rounding, Scale
@@ -114,6 +116,16 @@ def _int8(call: Call) -> bool:
     return call.outputs[0].dtype == np.int8
 
 
+def _extremum(choose: Callable[..., np.ndarray]) -> Op:
+    """The integers compare as the real numbers do, since scale and zero point stay."""
+
+    def found(call: Call) -> Outputs:
+        value = sampled(call.input(0), call.samples)
+        return [choose(value, axis=_axes(call)).reshape(-1, *call.outputs[0].shape)]
+
+    return moves(found, 0)
+
+
 MEAN = Op(
     real=_real_mean,
     rules={
@@ -123,6 +135,8 @@ MEAN = Op(
     },
     delegated=_int8,
 )
+REDUCE_MAX = _extremum(np.max)
+REDUCE_MIN = _extremum(np.min)
 SUM = Op(
     real=_real_sum,
     rules={

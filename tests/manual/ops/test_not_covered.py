@@ -41,9 +41,23 @@ def blocks(block: int, margins: list[list[int]], shape: tuple[int, ...], *, back
     return move.build.graph(name, inputs, (move.tensor(shape),), f"{options}NDOptions", {})
 
 
+def resized(after: int, **options: bool) -> Graph:
+    """One row of one element, to as many."""
+    move = one_op_models.Movement(np.random.default_rng(0), np.int8)
+    inputs = (move.tensor((1, 1, 1, 1)), move.integers([1, after]))
+    output = move.tensor((1, 1, after, 1))
+    return move.build.graph("RESIZE_BILINEAR", inputs, (output,), "ResizeBilinearOptions", options, version=3)
+
+
 @pytest.mark.parametrize(
     ("draw", "kernel_set", "reason"),
     [
+        (lambda rng: resized(55), "optimized", "RESIZE_BILINEAR: 1 elements resized to 55, of which it reads others"),
+        (
+            lambda rng: resized(3, align_corners=True, half_pixel_centers=True),
+            "xnnpack",
+            "RESIZE_BILINEAR: align_corners with half_pixel_centers",
+        ),
         (undeclared_bias, "reference", "CONV_2D: int16, int32 bias under reference"),
         (lambda rng: models.svdf(rng, INT8), "xnnpack", "SVDF: int8-int8 under xnnpack"),
         (lambda rng: models.reduction(rng, "SUM", INT16), "reference", "SUM: int16 under reference"),
