@@ -312,9 +312,27 @@ def gelu(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     return one_op(name, [x], [y], {"approximate": bool(rng.random() < 0.5)}, "GeluOptions")
 
 
-def logical_and(rng: np.random.Generator) -> Graph:
-    sides = [activation((1, 43), BOOL), activation((1, 43 if rng.random() < 0.5 else 1), BOOL)]
-    return one_op("LOGICAL_AND", sides, [activation((1, 43), BOOL)], {}, "LogicalAndOptions")
+def logical(rng: np.random.Generator, name: str) -> Graph:
+    shape = (1, 43)
+    sides = [activation(shape, BOOL), activation(shape if rng.random() < 0.5 else (1, 1), BOOL)]
+    inputs = sides[:1] if name == "LOGICAL_NOT" else sides
+    return one_op(name, inputs, [activation(shape, BOOL)], {}, _options_type(name))
+
+
+def comparison(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
+    """Of int8 numbers that are equal, or as good as, at scales near each other; of plain integers otherwise."""
+    shape = (1, 643)
+    if dtype != INT8:
+        sides = [activation(shape, dtype)] * 2
+    else:
+        scale = Scales(rng).near(0.0237)
+        other = np.float32(scale * rng.choice([1, 0.5, 1 + 2**-20]))
+        sides = [activation(shape, dtype, scale, -7), activation(shape, dtype, other, 11)]
+    return one_op(name, sides, [activation(shape, BOOL)], {}, _options_type(name), 2)
+
+
+def _options_type(name: str) -> str:
+    return f"{''.join(part.capitalize() for part in name.split('_'))}Options"
 
 
 def softmax(rng: np.random.Generator, dtype: np.dtype, out: np.dtype) -> Graph:
@@ -448,7 +466,7 @@ def resize(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
         [activation((1, 2, before, 1), dtype, scale, zero_point), numbers(2, after)],
         [activation((1, 2, after, 1), dtype, scale, zero_point)],
         {"align_corners": False, "half_pixel_centers": centers},
-        f"{''.join(part.capitalize() for part in name.split('_'))}Options",
+        _options_type(name),
         3,
     )
 
@@ -496,6 +514,16 @@ def movement(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
             {"begin_mask": 0, "end_mask": 0, "shrink_axis_mask": 0},
             "StridedSliceOptions",
         ),
+        "GATHER_ND": (
+            [moved(1, 6, 4), constant(np.array([[0, 5], [0, 2]], np.int32))],
+            [moved(2, 4)],
+            {},
+            "GatherNdOptions",
+        ),
+        "BROADCAST_TO": ([moved(6, 1), numbers(1, 6, 4)], [moved(1, 6, 4)], {}, "BroadcastToOptions"),
+        "DEPTH_TO_SPACE": ([moved(1, 2, 3, 8)], [moved(1, 4, 6, 2)], {"block_size": 2}, "DepthToSpaceOptions"),
+        "SPACE_TO_DEPTH": ([moved(1, 4, 6, 2)], [moved(1, 2, 3, 8)], {"block_size": 2}, "SpaceToDepthOptions"),
+        "TILE": ([moved(1, 6, 4), numbers(1, 2, 1)], [moved(1, 12, 4)], {}, "TileOptions"),
         "GATHER": ([moved(1, 6, 4), numbers(5, 0, 3)], [moved(1, 3, 4)], {"axis": 1}, "GatherOptions"),
         "PAD": (
             [moved(1, 6, 4), constant(np.array([[0, 0], [1, 2], [0, 1]], np.int32))],
@@ -528,7 +556,8 @@ def movement(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
         "REDUCE_MIN": ([moved(1, 6, 4), numbers(1)], [moved(1, 4)], {"keep_dims": False}, "ReducerOptions"),
     }
     inputs, outputs, options, options_type = sides[name]
-    return one_op(name, inputs, outputs, options, options_type, 1 if name == "RESHAPE" else 2)
+    version = {"RESHAPE": 1, "DEPTH_TO_SPACE": 1, "TILE": 3}.get(name, 2)
+    return one_op(name, inputs, outputs, options, options_type, version)
 
 
 MOVEMENT = (
@@ -542,6 +571,8 @@ MOVEMENT = (
     "SLICE",
     "STRIDED_SLICE",
     "GATHER",
+    "GATHER_ND",
+    "BROADCAST_TO",
     "PAD",
     "PADV2",
     "REVERSE_V2",
@@ -578,7 +609,11 @@ def cases() -> Iterator[Case]:
     yield Case(op="ELU", dtype="int8", draw=elu)
     for dtype in (INT8, INT16):
         yield Case(op="PRELU", dtype=f"{dtype}, int8", draw=partial(prelu, dtype=dtype))
-    yield Case(op="LOGICAL_AND", dtype="bool", draw=logical_and)
+    for name in ("LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR"):
+        yield Case(op=name, dtype="bool", draw=partial(logical, name=name))
+    for name in ("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"):
+        for dtype in (INT8, INT32):
+            yield Case(op=name, dtype=dtype.name, draw=partial(comparison, name=name, dtype=dtype))
     for dtype, out in ((INT8, INT8), (INT8, INT16), (INT16, INT16)):
         yield Case(op="SOFTMAX", dtype=f"{dtype} to {out}", draw=partial(softmax, dtype=dtype, out=out))
     for out in (INT8, INT16):
@@ -588,6 +623,8 @@ def cases() -> Iterator[Case]:
         yield Case(op="QUANTIZE", dtype=f"{dtype} to {out}", draw=move)
     for dtype in (INT8, INT16):
         yield Case(op="DEQUANTIZE", dtype=dtype.name, draw=partial(dequantize, dtype=dtype))
+    for name in ("DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "TILE"):
+        yield Case(op=name, dtype="int8", draw=partial(movement, name=name, dtype=INT8))
     for padding, label in ((0, ""), (2, ", padded")):
         for dtype in (INT8, INT16):
             blocks = partial(space_to_batch, dtype=dtype, padding=padding)

@@ -74,13 +74,13 @@ REAL = Method("REAL")
 
 COPIES: Mapping[tuple[Variant, ...], tuple[str, ...]] = MappingProxyType(
     {
-        (INT8,): ("ARG_MAX", "ARG_MIN"),
+        (INT8,): ("ARG_MAX", "ARG_MIN", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH"),
         (INT8, INT16): (
-            *("BATCH_TO_SPACE_ND", "GATHER", "MAXIMUM", "MINIMUM", "MIRROR_PAD", "PAD"),
-            *("PADV2", "REDUCE_MAX", "REDUCE_MIN", "SLICE", "SPACE_TO_BATCH_ND"),
+            *("BATCH_TO_SPACE_ND", "GATHER", "GATHER_ND", "MAXIMUM", "MINIMUM", "MIRROR_PAD"),
+            *("PAD", "PADV2", "REDUCE_MAX", "REDUCE_MIN", "SLICE", "SPACE_TO_BATCH_ND"),
         ),
         (INT8, INT16, INT32): (
-            *("CONCATENATION", "EXPAND_DIMS", "FILL", "PACK", "RESHAPE", "SPLIT"),
+            *("BROADCAST_TO", "CONCATENATION", "EXPAND_DIMS", "FILL", "PACK", "RESHAPE", "SPLIT"),
             *("SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "TRANSPOSE", "UNPACK"),
         ),
         (INT8, INT16, INT32, INT64, UINT8, BOOL): ("REVERSE_V2",),
@@ -92,7 +92,8 @@ COPIES: Mapping[tuple[Variant, ...], tuple[str, ...]] = MappingProxyType(
 """Variants -> the operators that copy integers of them."""
 
 NOT_IN_MICRO = (
-    *(("BATCH_TO_SPACE_ND", INT16), ("EXPAND_DIMS", INT32), ("GATHER", INT16), ("MIRROR_PAD", INT16)),
+    *(("BATCH_TO_SPACE_ND", INT16), ("EXPAND_DIMS", INT32), ("GATHER", INT16), ("GATHER_ND", INT16)),
+    ("MIRROR_PAD", INT16),
     *(("REDUCE_MAX", INT16), ("REDUCE_MIN", INT16), ("SELECT_V2", INT32), ("SELECT_V2", INT64)),
     ("SPACE_TO_BATCH_ND", INT16),
 )
@@ -103,6 +104,14 @@ def blocks(op: str, path: Path) -> Iterator[Row]:
     """LiteRT's copies of what TensorFlow Lite Micro runs without defined numbers."""
     yield from litert(op, (of("float32", path=path),), REAL, micro=None)
     yield from litert(op, (of("int8", path=path), of("int16", path=path)), COPY, micro=None)
+
+
+def comparisons() -> Iterator[Row]:
+    for op in ("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"):
+        yield from everywhere(op, (INT8,), Method("FIXED"))
+        yield from everywhere(op, (INT32, INT64), Method("COMPARE"))
+    for op in ("EQUAL", "NOT_EQUAL"):
+        yield from everywhere(op, (BOOL,), Method("COMPARE"))
 
 
 def copies() -> Iterator[Row]:
@@ -172,8 +181,10 @@ TABLE = (
     *everywhere("L2_NORMALIZATION", (INT8,), Method("FIXED")),
     *litert("LEAKY_RELU", (INT16,), DOUBLE(FLOAT32), micro=DOUBLE(FLOAT64)),
     *rows("LEAKY_RELU", (INT8,), DOUBLE(FLOAT32), DOUBLE(FLOAT32), Q8(FLOAT32), DOUBLE(FLOAT64)),
-    *everywhere("LESS", (INT32,), Method("COMPARE")),
+    *comparisons(),
     *everywhere("LOGICAL_AND", (BOOL,), Method("COMPARE")),
+    *everywhere("LOGICAL_NOT", (BOOL,), Method("COMPARE")),
+    *everywhere("LOGICAL_OR", (BOOL,), Method("COMPARE")),
     *everywhere("LOGISTIC", (INT16,), INTERPOLATED),
     *rows("LOGISTIC", (POWER_OF_TWO,), INTERPOLATED, Method("FIXED16"), Method("FIXED16"), INTERPOLATED),
     *rows("LOGISTIC", (INT8,), Method("TABLE"), Method("TABLE"), Method("TABLE", EVEN), Method("FIXED32")),
@@ -217,6 +228,8 @@ TABLE = (
     *everywhere("TANH", (INT16,), INTERPOLATED),
     *rows("TANH", (POWER_OF_TWO,), INTERPOLATED, Method("FIXED16"), Method("FIXED16"), INTERPOLATED),
     *rows("TANH", (INT8,), Method("TABLE"), Method("TABLE"), Method("TABLE", EVEN), Method("FIXED32")),
+    *rows("TILE", (INT8,), None, COPY, COPY, None),
+    *litert("TILE", (INT32,), COPY, micro=None),
     *rows("TRANSPOSE_CONV", (DYNAMIC_RANGE,), Method("DYNAMIC"), Method("DYNAMIC"), Method("DYNAMIC", EVEN), None),
     *litert("TRANSPOSE_CONV", (of("int16", bias="int16"),), None, micro=M64(FLOAT64)),
     *rows("TRANSPOSE_CONV", (INT16_OF_32,), DOUBLE(FLOAT64), UP(FLOAT64, 8), UP(FLOAT64, 8), None),

@@ -114,6 +114,7 @@ DTYPES: dict[str, tuple[Variant, ...]] = {
     "int8, int16": (of("int8"), of("int16")),
     "bool": (of("bool"),),
     "8 to 64 bits, bool": tuple(of(dtype) for dtype in ("int8", "int16", "int32", "int64", "uint8", "bool")),
+    "int32, int64": (of("int32"), of("int64")),
     "int8, int16, int32, int64": tuple(of(dtype) for dtype in ("int8", "int16", "int32", "int64")),
     "any": (of(),),
 }

@@ -1,8 +1,9 @@
-"""Random one-operator graphs: data movement, FULLY_CONNECTED, ADD, SUB, MUL, TANH, LOGISTIC, RELU, RELU6, ELU, GELU,
-LOGICAL_AND, QUANTIZE, REDUCE_MAX, REDUCE_MIN, RESIZE_BILINEAR, RESIZE_NEAREST_NEIGHBOR, PRELU."""
+"""Random one-operator graphs of operators that take tensors of any shape, and LSTMs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -483,6 +484,83 @@ def _prelu(
     return build.graph("PRELU", (x, slopes), (y,))
 
 
+def tile(rng: np.random.Generator, dtype: Any) -> Graph:
+    move, shape = Movement(rng, dtype), random_shape(rng, int(rng.integers(1, 5)))
+    counts = [int(n) for n in rng.integers(1, 4, len(shape))]
+    inputs = (move.tensor(shape), move.build.constant(np.array(counts, np.int32)))
+    output = move.tensor(tuple(size * count for size, count in zip(shape, counts, strict=True)))
+    return move.build.graph("TILE", inputs, (output,), "TileOptions", {}, version=3 if dtype == np.int8 else 1)
+
+
+def broadcast_to(rng: np.random.Generator, dtype: Any) -> Graph:
+    """To more dimensions, or along some that were one."""
+    move, shape = Movement(rng, dtype), random_shape(rng, int(rng.integers(1, 5)))
+    rank = int(rng.integers(0, len(shape) + 1))
+    data = tuple(1 if rng.random() < 0.5 else size for size in shape[len(shape) - rank :])
+    inputs = (move.tensor(data), move.build.constant(np.array(shape, np.int32)))
+    return move.build.graph("BROADCAST_TO", inputs, (move.tensor(shape),), "BroadcastToOptions", {}, version=3)
+
+
+def _depth(rng: np.random.Generator, dtype: Any, name: str, *, back: bool) -> Graph:
+    move, block = Movement(rng, dtype), int(rng.integers(2, 4))
+    batch, height, width, depth = (int(n) for n in rng.integers(1, 5, 4))
+    space, deep = (batch, height * block, width * block, depth), (batch, height, width, depth * block**2)
+    before, after = (deep, space) if back else (space, deep)
+    options_type = "DepthToSpaceOptions" if back else "SpaceToDepthOptions"
+    inputs, outputs = (move.tensor(before),), (move.tensor(after),)
+    return move.build.graph(name, inputs, outputs, options_type, {"block_size": block})
+
+
+def depth_to_space(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _depth(rng, dtype, "DEPTH_TO_SPACE", back=True)
+
+
+def space_to_depth(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _depth(rng, dtype, "SPACE_TO_DEPTH", back=False)
+
+
+def gather_nd(rng: np.random.Generator, dtype: Any) -> Graph:
+    """By as many constant places as there are dimensions, or fewer."""
+    move, shape = Movement(rng, dtype), random_shape(rng, int(rng.integers(1, 5)))
+    count, outer = int(rng.integers(1, len(shape) + 1)), random_shape(rng, int(rng.integers(1, 3)), 4)
+    places = rng.integers(0, shape[:count], (*outer, count)).astype(np.int32)
+    inputs = (move.tensor(shape), move.build.constant(places))
+    output = move.tensor((*outer, *shape[count:]))
+    return move.build.graph("GATHER_ND", inputs, (output,), "GatherNdOptions", {}, version=3)
+
+
+COMPARISONS = ("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL")
+
+
+def comparison(rng: np.random.Generator, dtype: Any, name: str) -> Graph:
+    """Of two scales near each other, or of one: many numbers are equal, or as good as."""
+    build, shape = Builder(), random_shape(rng, 3, 20)
+    other = shape if rng.random() < 0.5 else (1, 1, shape[2])
+    scale, same = random_scale(rng, 1e-3, 0.9), random_zero_point(rng, dtype)
+    ratio = float(rng.choice([1, 1, 0.5, 1 + 2**-20, rng.uniform(0.8, 1.1)]))
+    grids = ((scale, same), (scale * ratio, same if rng.random() < 0.3 else random_zero_point(rng, dtype)))
+    sides = [build.activation(*each) for each in ((shape, dtype, *grids[0]), (other, dtype, *grids[1]))]
+    if dtype != np.int8:
+        build = Builder()
+        sides = [build.activation(each, dtype) for each in (shape, other)]
+    if rng.random() < 0.5:
+        sides.reverse()
+    options = "".join(part.capitalize() for part in name.split("_")) + "Options"
+    return build.graph(name, sides, (build.activation(shape, np.bool_),), options, {}, version=2)
+
+
+def logical_or(rng: np.random.Generator, dtype: Any) -> Graph:
+    build, shape = Builder(), random_shape(rng, 3)
+    inputs = tuple(build.activation(each, dtype) for each in (shape, shape if rng.random() < 0.5 else (1, 1, 1)))
+    return build.graph("LOGICAL_OR", inputs, (build.activation(shape, dtype),), "LogicalOrOptions", {})
+
+
+def logical_not(rng: np.random.Generator, dtype: Any) -> Graph:
+    build, shape = Builder(), random_shape(rng, 3)
+    sides = (build.activation(shape, dtype),), (build.activation(shape, dtype),)
+    return build.graph("LOGICAL_NOT", *sides, "LogicalNotOptions", {})
+
+
 def pack(rng: np.random.Generator, dtype: Any) -> Graph:
     move, shape, count = Movement(rng, dtype), random_shape(rng, 2), int(rng.integers(2, 5))
     axis = int(rng.integers(0, 3))
@@ -595,7 +673,7 @@ def lstm(rng: np.random.Generator, dtype: Any) -> Graph:
     return build.graph(name, inputs, (y,), "UnidirectionalSequenceLSTMOptions", options, hidden, version=3)
 
 
-GENERATORS = {
+GENERATORS: dict[str, Callable[[np.random.Generator, Any], Graph]] = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm,
     "FULLY_CONNECTED": fully_connected,
     "FULLY_CONNECTED ties": fully_connected_ties,
@@ -619,6 +697,14 @@ GENERATORS = {
     "GELU": gelu,
     "GELU approximate": gelu_approximate,
     "LOGICAL_AND": logical_and,
+    "LOGICAL_NOT": logical_not,
+    "LOGICAL_OR": logical_or,
+    **{name: partial(comparison, name=name) for name in COMPARISONS},
+    "BROADCAST_TO": broadcast_to,
+    "DEPTH_TO_SPACE": depth_to_space,
+    "GATHER_ND": gather_nd,
+    "SPACE_TO_DEPTH": space_to_depth,
+    "TILE": tile,
     "BATCH_TO_SPACE_ND": batch_to_space,
     "SPACE_TO_BATCH_ND": space_to_batch,
     "SPACE_TO_BATCH_ND padded": space_to_batch_padded,

@@ -9,7 +9,7 @@ from qcompare.core.graph import Graph, model_of
 from qcompare.manual.call import NotCoveredError, UndefinedError
 from qcompare.manual.executor import run
 from tests.audit.one_op import RUNTIMES, Builder, difference, random_inputs, run_runtime
-from tests.manual.one_op_models import GENERATORS
+from tests.manual.one_op_models import COMPARISONS, GENERATORS
 
 pytestmark = pytest.mark.runtime
 
@@ -19,7 +19,13 @@ DTYPES = {
     ),
     **dict.fromkeys(("QUANTIZE", "QUANTIZE float", "DEQUANTIZE"), ("int8", "int16", "uint8")),
     "QUANTIZE mixed": ("int8", "uint8"),
-    "LOGICAL_AND": ("bool",),
+    **dict.fromkeys(("LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR"), ("bool",)),
+    **dict.fromkeys(("EQUAL", "NOT_EQUAL"), ("int8", "int32", "int64", "bool")),
+    **dict.fromkeys(("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"), ("int8", "int32", "int64")),
+    "BROADCAST_TO": ("int8", "int16", "int32"),
+    **dict.fromkeys(("DEPTH_TO_SPACE", "SPACE_TO_DEPTH"), ("int8", "float32")),
+    "GATHER_ND": ("int8", "int16"),
+    "TILE": ("int8", "int32"),
     **dict.fromkeys(
         (
             *("BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "SPACE_TO_BATCH_ND padded", "REDUCE_MAX", "REDUCE_MIN"),
@@ -36,7 +42,9 @@ ABSENT = {
     *(("SELECT_V2", dtype, "micro") for dtype in ("int32", "int64")),
     *((name, "int16", "micro") for name in ("BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "SPACE_TO_BATCH_ND padded")),
     *((name, "int8", "reference") for name in ("ELU", "ELU ties")),
-    *((name, "int16", "micro") for name in ("REDUCE_MAX", "REDUCE_MIN", "RESIZE_BILINEAR")),
+    *((name, "int16", "micro") for name in ("GATHER_ND", "REDUCE_MAX", "REDUCE_MIN", "RESIZE_BILINEAR")),
+    *(("TILE", "int8", kernels) for kernels in ("reference", "micro")),
+    ("TILE", "int32", "micro"),
 }
 """What a kernel set does not have."""
 
@@ -48,7 +56,11 @@ CASES = [(name, dtype) for name in GENERATORS for dtype in DTYPES.get(name, ("in
 def model(name: str, dtype: str, seed: int) -> tuple[Graph, dict[int, np.ndarray]]:
     rng = np.random.default_rng([seed, 1])
     graph = GENERATORS[name](rng, np.dtype(dtype).type)
-    return graph, random_inputs(rng, graph, 4)
+    inputs = random_inputs(rng, graph, 4)
+    if name in COMPARISONS:  # Some numbers are the other side's.
+        few, many = sorted(graph.inputs, key=lambda index: inputs[index].size)
+        inputs[many] = np.where(rng.random(inputs[many].shape) < 0.3, inputs[few], inputs[many])
+    return graph, inputs
 
 
 @pytest.mark.parametrize("kernel_set", RUNTIMES)
@@ -141,6 +153,9 @@ def test_dequantized_arithmetic_is_near(name: str, dtype: str) -> None:
         ("QUANTIZE mixed", "int8", "xnnpack", "DOUBLE"),
         ("QUANTIZE mixed", "uint8", "reference", "UP(by16)"),
         ("DEQUANTIZE", "int8", "optimized", "FLOAT32"),
+        ("EQUAL", "int8", "optimized", "COMPARE"),
+        ("GREATER", "int8", "micro", "COMPARE"),
+        ("LESS_EQUAL", "int8", "reference", "COMPARE"),
         ("RESIZE_BILINEAR", "int8", "reference", "FIXED11"),
         ("RESIZE_BILINEAR", "int8", "xnnpack", "FIXED10"),
         ("RESIZE_NEAREST_NEIGHBOR far", "int8", "reference", "FIXED16"),

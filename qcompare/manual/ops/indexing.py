@@ -1,4 +1,4 @@
-"""SLICE and GATHER: data movement by constant or computed indices."""
+"""SLICE, GATHER and GATHER_ND: data movement by constant or computed indices."""
 
 from __future__ import annotations
 
@@ -35,5 +35,17 @@ def _gather(call: Call) -> Outputs:
     return [np.stack([np.take(d, i, axis=axis) for d, i in zip(data.value, indices.value, strict=True)])]
 
 
+def _gather_nd(call: Call) -> Outputs:
+    """The last axis of the indices holds places along the first axes of the data."""
+    data, indices = call.input(0), call.input(1)
+    places = sampled(indices, call.samples)
+    count = places.shape[-1]
+    if places.size and not ((places >= 0).all() and (places < np.array(data.shape[:count])).all()):
+        raise NotCoveredError(call.operator, "an index outside of the data is")
+    sample = np.arange(call.samples).reshape(-1, *(1,) * (places.ndim - 2))
+    return [sampled(data, call.samples)[(sample, *np.moveaxis(places, -1, 0))]]
+
+
 GATHER = moves(_gather, 0)
+GATHER_ND = moves(_gather_nd, 0)
 SLICE = moves(_slice, 0)

@@ -1,4 +1,4 @@
-"""EXPAND_DIMS, SQUEEZE, SHAPE and FILL."""
+"""EXPAND_DIMS, SQUEEZE, SHAPE, FILL, TILE and BROADCAST_TO."""
 
 from __future__ import annotations
 
@@ -24,7 +24,20 @@ def _fill(call: Call) -> Outputs:
     return [np.broadcast_to(value, (call.samples, *shape))]
 
 
+def _tile(call: Call) -> Outputs:
+    return [np.tile(sampled(call.input(0), call.samples), (1, *call.parameter(1).reshape(-1).tolist()))]
+
+
+def _broadcast(call: Call) -> Outputs:
+    data, shape = call.input(0), call.outputs[0].shape
+    filled = (1,) * (len(shape) - len(data.shape))
+    value = sampled(data, call.samples).reshape(call.samples, *filled, *data.shape)
+    return [np.broadcast_to(value, (call.samples, *shape))]
+
+
+BROADCAST_TO = moves(_broadcast, 0)
 EXPAND_DIMS = moves(_reshaped, 0)
 FILL = moves(_fill, 1)
 SHAPE = Op(real=_shape, rules={COPY: _shape}, variant=of_output, dtypes=any_dtypes)
 SQUEEZE = moves(_reshaped, 0)
+TILE = moves(_tile, 0)

@@ -13,7 +13,7 @@ from qcompare.core.graph import Graph, Operator, Tensor, model_of
 from qcompare.manual.arithmetic import ARITHMETICS, OPS, compute
 from qcompare.manual.call import Call, NotCoveredError, Operand
 from qcompare.manual.executor import run
-from tests.audit.one_op import random_inputs
+from tests.audit.one_op import Builder, random_inputs
 from tests.manual import convolutional_models as models
 from tests.manual import one_op_models
 from tests.manual.convolutional_models import INT8, INT16, INT32
@@ -41,6 +41,18 @@ def blocks(block: int, margins: list[list[int]], shape: tuple[int, ...], *, back
     return move.build.graph(name, inputs, (move.tensor(shape),), f"{options}NDOptions", {})
 
 
+def compared(scale: float) -> Graph:
+    build = Builder()
+    sides = [build.activation((1, 4), np.int8, scale) for _ in range(2)]
+    return build.graph("GREATER", sides, (build.activation((1, 4), np.bool_),), "GreaterOptions", {}, version=2)
+
+
+def gathered(place: int) -> Graph:
+    move = one_op_models.Movement(np.random.default_rng(0), np.int8)
+    inputs = (move.tensor((1, 4)), move.build.constant(np.array([[0, place]], np.int32)))
+    return move.build.graph("GATHER_ND", inputs, (move.tensor((1,)),), "GatherNdOptions", {})
+
+
 def resized(after: int, **options: bool) -> Graph:
     """One row of one element, to as many."""
     move = one_op_models.Movement(np.random.default_rng(0), np.int8)
@@ -52,6 +64,8 @@ def resized(after: int, **options: bool) -> Graph:
 @pytest.mark.parametrize(
     ("draw", "kernel_set", "reason"),
     [
+        (lambda rng: compared(1.5), "reference", "GREATER: a scale of 1.5"),
+        (lambda rng: gathered(4), "micro", "GATHER_ND: an index outside"),
         (lambda rng: resized(55), "optimized", "RESIZE_BILINEAR: 1 elements resized to 55, of which it reads others"),
         (
             lambda rng: resized(3, align_corners=True, half_pixel_centers=True),
@@ -146,7 +160,7 @@ def test_an_output_of_another_dtype_than_what_it_is_made_of_is_refused_by_name(n
     operator = Operator(index=0, name=name, inputs=tuple(range(24)), outputs=(24,))
     output = Tensor(index=24, name="t24", shape=(1,), dtype=other)
     call = Call(operator=operator, inputs=tuple(inputs), outputs=(output,), intermediates=(), samples=1)
-    if name == "LESS":  # Whatever it compares, the result is a truth value.
+    if name in one_op_models.COMPARISONS:  # Whatever it compares, the result is a truth value.
         inputs[1] = replace(inputs[1], tensor=replace(inputs[1].tensor, dtype=other))
         call = replace(call, inputs=tuple(inputs))
     for arithmetic in ARITHMETICS:
