@@ -84,6 +84,33 @@ def conv1d(layers: Layers) -> list[Any]:
     ]
 
 
+def decoder(layers: Layers) -> list[Any]:
+    """Down and up again, by nearest neighbours and between them."""
+    return [
+        layers.Input((SIZE, SIZE, CHANNELS)),
+        layers.Conv2D(8, 3, strides=2, padding="same"),
+        layers.PReLU(shared_axes=[1, 2]),
+        layers.UpSampling2D(),
+        layers.Conv2D(8, 3, padding="same"),
+        layers.PReLU(),
+        layers.UpSampling2D(interpolation="bilinear"),
+        layers.Conv2D(6, 3, activation="relu"),
+        layers.GlobalMaxPooling2D(),
+        layers.Dense(CLASSES, activation="softmax"),
+    ]
+
+
+def global_max(layers: Layers) -> list[Any]:
+    return [
+        layers.Input((16, FEATURES)),
+        layers.Conv1D(12, 3, padding="same"),
+        layers.PReLU(shared_axes=[1]),
+        layers.Conv1D(12, 3),
+        layers.GlobalMaxPooling1D(),
+        layers.Dense(CLASSES),
+    ]
+
+
 def dilated(layers: Layers) -> list[Any]:
     """Causal and centred dilated convolutions, which the converter makes of blocks where the batch is free."""
     return [
@@ -138,7 +165,9 @@ KERAS: Mapping[str, tuple[Callable[[Layers], Any], tuple[str, ...]]] = {
     "cnn": (cnn, SCHEMES),
     "ds_cnn": (ds_cnn, ("int8", "float")),
     "conv1d": (conv1d, ("int8", "float")),
+    "decoder": (decoder, ("int8", "float")),
     "dilated": (dilated, ("int8", "float")),
+    "global_max": (global_max, ("int8",)),
     "lstm_loop": (recurrent(lstm), ("float",)),
     "attention": (attention, ("int8", "float")),
     "embedding": (embedding, ("int8", "float", "dynamic")),
@@ -148,7 +177,9 @@ TF_KERAS: Mapping[str, tuple[Callable[[Layers], Any], tuple[str, ...]]] = {
     "cnn": (cnn, SCHEMES),
     "ds_cnn": (ds_cnn, ("int8", "uint8", "float", "dynamic")),
     "conv1d": (conv1d, ("int8", "float")),
+    "decoder": (decoder, ("int8", "float")),
     "dilated": (dilated, ("int8", "float")),
+    "global_max": (global_max, ("int8",)),
     "lstm": (recurrent(lstm), ("int8", "float", "float16", "dynamic")),
     "lstm_unrolled": (recurrent(lambda layers: layers.LSTM(40, unroll=True)), ("int8", "16x8", "float")),
     "lstm_bidirectional": (recurrent(lambda layers: layers.Bidirectional(layers.LSTM(40))), ("int8", "float")),

@@ -11,12 +11,13 @@ from dataclasses import replace
 import numpy as np
 
 from qcompare.core.graph import Graph, Model, Operator, Tensor
+from qcompare.tflite import free_space
 
 TO_BATCH, TO_SPACE = "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"
 
 
 def settled(model: Model) -> Model:
-    """The model with the batches of its main graph as LiteRT settles them, from those of the graph's inputs."""
+    """The model with the shapes of its main graph as LiteRT settles them, from those of the graph's inputs."""
     graph = model.main
     tensors = list(graph.tensors)
     for operator in graph.operators:
@@ -24,6 +25,8 @@ def settled(model: Model) -> Model:
         for index in operator.outputs:
             if batch and tensors[index].free_batch:
                 tensors[index] = replace(tensors[index], shape=(batch, *tensors[index].shape[1:]))
+            given = [tensors[position] for position in operator.inputs if position >= 0]
+            tensors[index] = free_space.settled(operator, given, tensors[index])
     return model.with_main(replace(graph, tensors=tuple(tensors)))
 
 
@@ -36,5 +39,5 @@ def _batch(graph: Graph, operator: Operator, tensors: Sequence[Tensor]) -> int:
     if operator.name in (TO_BATCH, TO_SPACE):
         blocks = int(np.prod(given[1].data)) if given[1].data is not None else 0
         return given[0].shape[0] * blocks if operator.name == TO_BATCH else given[0].shape[0] // max(blocks, 1)
-    changed = {tensor.shape[0] for tensor in given if tensor.shape != graph.tensors[tensor.index].shape}
+    changed = {tensor.shape[0] for tensor in given if tensor.shape[:1] != graph.tensors[tensor.index].shape[:1]}
     return changed.pop() if len(changed) == 1 else 0
