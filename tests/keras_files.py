@@ -48,12 +48,23 @@ def branches(layers: Layers) -> Any:
     return x, layers.Dense(CLASSES)(layers.Flatten()(layers.AveragePooling2D(2)(y)))
 
 
+def global_max(layers: Layers) -> list[Any]:
+    return [
+        layers.Input((12, 12, 1)),
+        layers.Conv2D(8, 3, activation="relu"),
+        layers.Conv2D(8, 3, strides=2),
+        layers.GlobalMaxPooling2D(),
+        layers.Dense(CLASSES, activation="softmax"),
+    ]
+
+
 MODELS: Mapping[str, Callable[[Layers], Any]] = {
     "mlp": mlp,
     "cnn": cnn,
     "ds_cnn": ds_cnn,
     "conv1d": conv1d,
     "branches": branches,
+    "global_max": global_max,
     "lstm": recurrent(lambda layers: layers.LSTM(12)),
     "gru": recurrent(lambda layers: layers.GRU(8)),
     "gru_stack": recurrent(

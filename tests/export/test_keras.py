@@ -163,6 +163,7 @@ TRAINING: dict[str, Any] = {"epochs": 2, "batch_size": 8, "learning_rate": 0.001
         # What tfmot does not round: the average before it is moved to its own grid, and tanh.
         ("keras", "branches", False, 4),
         ("keras", "mlp", False, 2),
+        ("keras", "global_max", True, 1),
     ],
 )
 def test_what_tfmot_trained_is_deployed_as_it_was_trained(saved, which, name, all_values, most):
