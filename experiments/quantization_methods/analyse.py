@@ -15,19 +15,21 @@ Exit status 2, and one line that names it, when a folder or a seed is missing.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from qcompare.analysis.errors import ERRORS
 from qcompare.analysis.latency import LATENCY
 from qcompare.analysis.methods import METHODS
 from qcompare.analysis.statistics import Spread, spread
 from qcompare.analysis.techniques import TECHNIQUES, Models
 from qcompare.core.digest import file_digest
 from qcompare.report import csv, methods
+from qcompare.report.alike import seeds
 from qcompare.report.experiment import IncompleteError, main
 
 OTHER_FLAGS = ("OPTIMIZE_FOR_SIZE", "OPTIMIZE_FOR_LATENCY")
@@ -48,8 +50,16 @@ def analysed(outputs: Path) -> dict[str, bytes]:
         "results.csv": csv.written(results),
         "latency.csv": csv.written(latency_of(table(outputs, LATENCY.file, LATENCY.dtypes, list(plain)), results)),
         "flags.csv": csv.written(flags_of(outputs, options)),
-        **methods.draw(csv.written(models.methods).decode(), results),
+        "methods.png": drawn(plain, models, table(outputs, ERRORS.file, ERRORS.dtypes, list(plain)), results),
     }
+
+
+def drawn(plain: Mapping[str, Mapping[str, str]], models: Models, errors: pd.DataFrame, results: pd.DataFrame) -> bytes:
+    """The plot of the methods."""
+    data = ", ".join(dict.fromkeys(own["data.name"] for own in plain.values()))
+    about = f"data {data}, {seeds(sorted(set(models.methods['seed'])))}"
+    files = methods.draw(about, csv.written(models.methods).decode(), csv.written(errors).decode(), results)
+    return files["methods.png"]
 
 
 def options_of(outputs: Path) -> dict[str, dict[str, str]]:
@@ -73,10 +83,10 @@ def table(outputs: Path, file: str, dtypes: dict[str, str], configurations: list
 
 def complete(rows: pd.DataFrame) -> None:
     """Raises IncompleteError unless every configuration and route has an accuracy in the same seeds."""
-    seeds = sorted(rows["seed"].unique().tolist())
+    wanted = sorted(rows["seed"].unique().tolist())
     for (configuration, route), own in rows.groupby(["configuration", "route"]):
-        if sorted(own.loc[own["accuracy"].notna(), "seed"]) != seeds:
-            raise IncompleteError(f"{configuration}, {route}: no accuracy in some of the seeds {seeds}")
+        if sorted(own.loc[own["accuracy"].notna(), "seed"]) != wanted:
+            raise IncompleteError(f"{configuration}, {route}: no accuracy in some of the seeds {wanted}")
 
 
 def latency_of(rows: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:

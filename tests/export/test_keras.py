@@ -69,7 +69,7 @@ RESCALED = ("bidirectional_steps", "bidirectional_gru", "bidirectional_simple_rn
 """After training the converter gives what turns a backward layer's sequence another grid than it has, and no kernel
 computes that."""
 
-OURS = [name for name in keras_files.MODELS if not {"cnn", "ds_cnn", "conv1d", "branches"} & {name}]
+OURS = [name for name in keras_files.MODELS if not {"cnn", "ds_cnn", "conv1d", "branches", "global_max"} & {name}]
 
 
 def network(model: KerasModel, outputs: int) -> Network:

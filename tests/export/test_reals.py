@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from qcompare.core.gru import PARTS
 from qcompare.core.lstm import GATES
 from qcompare.core.method import FLOAT32, IN_FLOAT, Method
 from qcompare.core.network import Network
@@ -42,11 +43,16 @@ def named(case: object) -> str:
 
 def own(network: Network) -> Iterator[np.ndarray]:
     """All that a constant of a model of the network can be made of."""
+    # Of which a GRU takes its update gate.
+    yield np.array(1, np.float32)
     weights = {**network.weights, **architecture_of(network).constants()}
     for value in weights.values():
         yield value.T
         if value.shape[-1] % len(GATES) == 0:
             yield from (part.T for part in np.split(value, len(GATES), axis=-1))
+        if value.ndim == 1 and value.size % PARTS == 0:
+            # To a state of zeros a GRU adds its second bias alone.
+            yield from np.split(value[np.newaxis], PARTS, axis=1)
 
 
 def check(built: Built, network: Network, *, most_unequal: float) -> None:
