@@ -279,7 +279,7 @@ def function16(rng: np.random.Generator, name: str, power_of_two: bool) -> Graph
 
 
 def rescale(rng: np.random.Generator, name: str, dtype: np.dtype, out: np.dtype) -> Graph:
-    """QUANTIZE between integers, RELU, RELU6."""
+    """QUANTIZE between integers, ABS, RELU, RELU6."""
     draw = Scales(rng)
     x = draw.near(0.0237) * unit(dtype)
     y = draw.output(float(x), float(x) * 2 * float(unit(out) / unit(dtype)))
@@ -303,6 +303,39 @@ def elu(rng: np.random.Generator) -> Graph:
         y = -np.expm1(-float(x) * int(rng.integers(1, 6))) / (int(rng.integers(8, 60)) + 0.5)
     sides = [activation((1, 256), INT8, x, 3)], [activation((1, 256), INT8, y, 5)]
     return one_op("ELU", *sides)
+
+
+def div(rng: np.random.Generator, dtype: np.dtype) -> Graph:
+    """By a constant without zeros."""
+    draw, shape, limits = Scales(rng), (1, 4, 643), np.iinfo(dtype)
+    a, b = draw.near(0.031) * unit(dtype), draw.near(0.0153) * unit(dtype)
+    y = draw.output(float(np.float32(a) / np.float32(b)), float(a / b) / 20)
+    values = rng.integers(limits.min, limits.max + 1, shape[-1]).astype(dtype)
+    divisor = constant(np.where(values == 0, 1, values).astype(dtype), b)
+    sides = [activation(shape, dtype, a, zero(dtype, -7)), divisor], [activation(shape, dtype, y, zero(dtype, 5))]
+    return one_op("DIV", *sides, {"fused_activation_function": "NONE"}, "DivOptions", 2)
+
+
+def bounded(rng: np.random.Generator, name: str) -> Graph:
+    """RELU_N1_TO_1, RELU_0_TO_1."""
+    draw = Scales(rng)
+    x = draw.near(0.0237)
+    y = draw.output(float(x), float(x) * 2)
+    return one_op(name, [activation((1, 43), INT8, x, 3)], [activation((1, 43), INT8, y, -9)])
+
+
+def log_softmax(rng: np.random.Generator) -> Graph:
+    sides = [activation((1, 30, 11), INT8, Scales(rng).near(0.0637), 3)], [activation((1, 30, 11), INT8, 2.0**-4, 127)]
+    return one_op("LOG_SOFTMAX", *sides, {}, "LogSoftmaxOptions")
+
+
+def tabled(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
+    """EXP, LOG and SQRT, of which int16 inputs of SQRT cannot be drawn."""
+    x = Scales(rng).near(0.0237) * unit(dtype)
+    y = Scales(rng).near(0.0237) * unit(dtype)
+    start = -128 if name == "SQRT" else zero(dtype, -100)
+    sides = [activation((1, 256), dtype, x, start)], [activation((1, 256), dtype, y, zero(dtype, -100))]
+    return one_op(name, *sides, {}, "ExpOptions" if name == "EXP" else "")
 
 
 def gelu(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
@@ -556,7 +589,7 @@ def movement(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
         "REDUCE_MIN": ([moved(1, 6, 4), numbers(1)], [moved(1, 4)], {"keep_dims": False}, "ReducerOptions"),
     }
     inputs, outputs, options, options_type = sides[name]
-    version = {"RESHAPE": 1, "DEPTH_TO_SPACE": 1, "TILE": 3}.get(name, 2)
+    version = {"RESHAPE": 1, "TILE": 3}.get(name, 2)
     return one_op(name, inputs, outputs, options, options_type, version)
 
 
@@ -607,7 +640,12 @@ def cases() -> Iterator[Case]:
         yield Case(op=name, dtype="int16", draw=partial(function16, name=name, power_of_two=False))
         yield Case(op=name, dtype="int16, 2^-12", draw=partial(function16, name=name, power_of_two=True))
     yield Case(op="ELU", dtype="int8", draw=elu)
+    yield Case(op="LOG_SOFTMAX", dtype="int8", draw=log_softmax)
+    yield Case(op="SQRT", dtype="int8", draw=partial(tabled, name="SQRT", dtype=INT8))
+    for name in ("RELU_0_TO_1", "RELU_N1_TO_1"):
+        yield Case(op=name, dtype="int8", draw=partial(bounded, name=name))
     for dtype in (INT8, INT16):
+        yield Case(op="DIV", dtype=dtype.name, draw=partial(div, dtype=dtype))
         yield Case(op="PRELU", dtype=f"{dtype}, int8", draw=partial(prelu, dtype=dtype))
     for name in ("LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR"):
         yield Case(op=name, dtype="bool", draw=partial(logical, name=name))
@@ -641,8 +679,9 @@ def relu(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
 
 BY_DTYPE: tuple[tuple[Sequence[str], Callable[..., Graph]], ...] = (
     (("ADD", "SUB", "MUL"), elementwise),
-    (("RELU", "RELU6"), relu),
+    (("ABS", "RELU", "RELU6"), relu),
     (("GELU",), gelu),
+    (("EXP", "LOG"), tabled),
     (("MEAN", "SUM"), reduction),
     (("AVERAGE_POOL_2D", "MAX_POOL_2D"), pooling),
     (("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), resize),

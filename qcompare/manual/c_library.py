@@ -16,6 +16,7 @@ IN_FLOAT64: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "tanhf": np.tanh,
     "expf": np.exp,
     "expm1f": np.expm1,
+    "logf": np.log,
     "erfcf": np.vectorize(math.erfc, otypes=[np.float64]),
 }
 """What stands in, rounded to float32, where the process has no such symbol."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.rounding import rdbp, srdhm
+from qcompare.manual.rounding import rdbp, srdhm, wrap32
 
 EXP_OF_MINUS_POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
 """exp(-2^e) with no integer bits, for e from -2 to 4."""
@@ -70,6 +70,39 @@ def one_over_one_plus_x(x: np.ndarray) -> np.ndarray:
     gemmlowp `one_over_one_plus_x_for_x_in_0_1` (fixedpoint/fixedpoint.h).
     """
     return multiply_power_of_two(reciprocal_of_one_plus(x), 1)
+
+
+LOG_2, ROOT_HALF, ROOT_ROOT_HALF, QUARTER = 1488522236, 1518500250, 1805811301, 536870912
+LOG_NUMERATOR, LOG_SQUARE, LOG_CONSTANT, LOG_LINEAR = 117049297, 127690142, 1057819769, 638450708
+"""Of (122), with no integer bits."""
+
+
+def log_of_one_or_more(x: np.ndarray, integer_bits: int, output_bits: int) -> np.ndarray:
+    """(122) log(x) for x >= 1 with that many integer bits, with output_bits of them.
+
+    TFLite `log_x_for_x_greater_than_or_equal_to_1_impl` (kernels/internal/common.h): the power of two that leaves the
+    fourth root of 1/2 to that of 2, and a rational function of the rest.
+    """
+    x = np.asarray(x, np.int64)
+    kept, quarter = 31 - (output_bits + 1), QUARTER >> (output_bits + 1)
+    zeros = leading_zeros32(x)
+    first = _saturated(srdhm(_saturated(x << (zeros - 1)), ROOT_HALF) << 1)
+    first_power = _saturated(_saturated((integer_bits - zeros) << kept) + quarter)
+    zeros = leading_zeros32(srdhm(x, ROOT_HALF)) - 1
+    second = _saturated(x << zeros)
+    second_power = _saturated(_saturated((integer_bits - zeros) << kept) - quarter)
+    r, power = np.minimum(first, second), np.maximum(first_power, second_power)
+    p, q = (r + ROOT_ROOT_HALF + 1) >> 1, wrap32(2 * (r - ROOT_ROOT_HALF))
+    square = srdhm(q, q)
+    numerator = srdhm(q, r) + srdhm(srdhm(q, square), LOG_NUMERATOR)
+    denominator = srdhm(p, LOG_CONSTANT + q + srdhm(square, LOG_SQUARE)) + srdhm(q, LOG_LINEAR)
+    rest = srdhm(rdbp(numerator, output_bits + 1), one_over_one_plus_x(denominator))
+    return multiply_power_of_two(srdhm(power, LOG_2) + rest, 1)
+
+
+def _saturated(x: np.ndarray) -> np.ndarray:
+    saturated: np.ndarray = np.clip(x, -(1 << 31), (1 << 31) - 1)
+    return saturated
 
 
 def inverse_root(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -66,6 +66,7 @@ UINT8, BOOL = of("uint8"), of("bool")
 CASTS = (
     *(of("int8", "float32"), of("int8", "int32"), of("int16", "float32"), of("int16", "int32")),
     *(of("int32", "int8"), of("int32", "int16"), of("int32", "uint32"), of("uint32", "int32")),
+    *(of("bool", "float32"), of("bool", "int32")),
 )
 
 COPY = Method("COPY")
@@ -74,7 +75,7 @@ REAL = Method("REAL")
 
 COPIES: Mapping[tuple[Variant, ...], tuple[str, ...]] = MappingProxyType(
     {
-        (INT8,): ("ARG_MAX", "ARG_MIN", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH"),
+        (INT8,): ("ARG_MAX", "ARG_MIN", "SPACE_TO_DEPTH"),
         (INT8, INT16): (
             *("BATCH_TO_SPACE_ND", "GATHER", "GATHER_ND", "MAXIMUM", "MINIMUM", "MIRROR_PAD"),
             *("PAD", "PADV2", "REDUCE_MAX", "REDUCE_MIN", "SLICE", "SPACE_TO_BATCH_ND"),
@@ -140,6 +141,7 @@ CONVERSIONS = (
 TABLE = (
     *copies(),
     # operator, variants, reference, optimized, xnnpack, micro
+    *litert("ABS", (INT8, INT16), DOUBLE(FLOAT32), micro=DOUBLE(FLOAT64)),
     *rows("ADD", (INT16,), DOUBLE(FLOAT64), Method("MERGED", blocks=16), Method("MERGED", blocks=16), DOUBLE(FLOAT64)),
     *rows("ADD", (INT8,), DOUBLE(FLOAT64), Method("MERGED", blocks=16), Method("SHIFT20"), DOUBLE(FLOAT64)),
     *everywhere("ADD", (INT32,), Method("WRAP")),
@@ -155,6 +157,7 @@ TABLE = (
     *everywhere("CONV_2D", (INT16_OF_64,), M64(FLOAT64)),
     *rows("CONV_2D", (INT8,), DOUBLE(FLOAT64), UP(FLOAT64), RNE32(FLOAT32), DOUBLE(FLOAT64)),
     *litert("DEPTHWISE_CONV_2D", (DYNAMIC_RANGE,), Method("DYNAMIC"), micro=None),
+    *rows("DEPTH_TO_SPACE", (INT8,), None, COPY, COPY, COPY),
     *everywhere("DEPTHWISE_CONV_2D", (INT16_OF_64,), M64(FLOAT64)),
     *rows("DEPTHWISE_CONV_2D", (INT8,), DOUBLE(FLOAT64), UP(FLOAT64, 8), RNE32(FLOAT32), DOUBLE(FLOAT64)),
     *everywhere("DEQUANTIZE", (of("float16", "float32"),), Method("CAST")),
@@ -167,7 +170,11 @@ TABLE = (
         FLOATS,
         FLOATS,
     ),
+    *litert("DIV", (INT8,), Method("FIXED", precision=FLOAT32), micro=FIXED),
+    *litert("DIV", (INT16,), Method("FIXED", precision=FLOAT32), micro=None),
     *rows("ELU", (INT8,), None, Method("TABLE"), Method("TABLE", EVEN), Method("EXP_TABLE")),
+    *litert("EXP", (INT8,), Method("TABLE"), micro=None),
+    *litert("EXP", (INT16,), Method("LUT", precision=FLOAT32), micro=None),
     *rows("FULLY_CONNECTED", (DYNAMIC_RANGE,), Method("DYNAMIC"), Method("DYNAMIC"), Method("DYNAMIC", EVEN), None),
     *rows("FULLY_CONNECTED", (INT16_OF_32,), F64(FLOAT64), UP(MIXED), UP(MIXED), DOUBLE(FLOAT64)),
     *rows("FULLY_CONNECTED", (INT16_OF_32_UNDECLARED,), None, UP(MIXED), UP(MIXED), DOUBLE(FLOAT64)),
@@ -182,6 +189,9 @@ TABLE = (
     *litert("LEAKY_RELU", (INT16,), DOUBLE(FLOAT32), micro=DOUBLE(FLOAT64)),
     *rows("LEAKY_RELU", (INT8,), DOUBLE(FLOAT32), DOUBLE(FLOAT32), Q8(FLOAT32), DOUBLE(FLOAT64)),
     *comparisons(),
+    *litert("LOG", (INT8,), Method("TABLE"), micro=None),
+    *litert("LOG", (INT16,), Method("LUT", precision=FLOAT32), micro=None),
+    *rows("LOG_SOFTMAX", (INT8,), FIXED, Method("TABLE"), Method("TABLE"), FIXED),
     *everywhere("LOGICAL_AND", (BOOL,), Method("COMPARE")),
     *everywhere("LOGICAL_NOT", (BOOL,), Method("COMPARE")),
     *everywhere("LOGICAL_OR", (BOOL,), Method("COMPARE")),
@@ -206,6 +216,8 @@ TABLE = (
     *rows("QUANTIZE", (of("uint8", "uint8"),), DOUBLE(FLOAT64), UP(FLOAT64, 16), Q8(FLOAT32), None),
     *litert("RELU", (INT8, INT16), DOUBLE(FLOAT32), micro=DOUBLE(FLOAT64)),
     *litert("RELU6", (INT8, INT16), DOUBLE(FLOAT32), micro=Method("CLAMP")),
+    *litert("RELU_0_TO_1", (INT8,), DOUBLE(FLOAT32), micro=None),
+    *litert("RELU_N1_TO_1", (INT8,), DOUBLE(FLOAT32), micro=None),
     *litert("RESIZE_BILINEAR", (INT16,), Method("FIXED10"), micro=None),
     *rows("RESIZE_BILINEAR", (INT8,), Method("FIXED10"), Method("FIXED10"), Method("FIXED11"), Method("FIXED10")),
     *everywhere("RESIZE_NEAREST_NEIGHBOR", (INT16,), FLOATS),
@@ -216,6 +228,7 @@ TABLE = (
     *rows("SOFTMAX", (of("int8", "int8"), of("int8", "int16")), FIXED, Method("TABLE"), Method("TABLE"), FIXED),
     *blocks("SPACE_TO_BATCH_ND", Path.PADDED),
     *blocks("SPACE_TO_BATCH_ND", Path.RESIZED),
+    *litert("SQRT", (INT8, INT16), Method("TRUNCATED"), micro=None),
     *litert("SQUARED_DIFFERENCE", (INT16,), None, micro=DOUBLE(FLOAT64)),
     *everywhere("SQUARED_DIFFERENCE", (INT8,), DOUBLE(FLOAT64)),
     *everywhere("SUB", (INT16,), DOUBLE(FLOAT64)),

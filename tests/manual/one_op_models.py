@@ -174,11 +174,13 @@ def sub_large(rng: np.random.Generator, dtype: Any) -> Graph:
     return _large(rng, dtype, "SUB", "SubOptions")
 
 
-def _unary(rng: np.random.Generator, dtype: Any, name: str, scale: float, y_scale: float, y_zero: int) -> Graph:
+def _unary(
+    rng: np.random.Generator, dtype: Any, name: str, scale: float, y_scale: float, y_zero: int, version: int = 2
+) -> Graph:
     build, shape = Builder(), random_shape(rng, int(rng.integers(1, 5)))
     x = build.activation(shape, dtype, scale, random_zero_point(rng, dtype))
     y = build.activation(shape, dtype, y_scale, y_zero)
-    return build.graph(name, (x,), (y,), version=2)
+    return build.graph(name, (x,), (y,), version=version)
 
 
 def _function_scale(rng: np.random.Generator, dtype: Any) -> float:
@@ -223,9 +225,9 @@ def logistic_ties(rng: np.random.Generator, dtype: Any) -> Graph:
     return _table_tie(rng, "LOGISTIC")
 
 
-def _rescaled(rng: np.random.Generator, dtype: Any, name: str) -> Graph:
+def _rescaled(rng: np.random.Generator, dtype: Any, name: str, version: int = 2) -> Graph:
     scale = random_scale(rng) * (1 if dtype == np.int8 else 1 / 256)
-    return _unary(rng, dtype, name, scale, scale * rng.uniform(0.3, 3), random_zero_point(rng, dtype))
+    return _unary(rng, dtype, name, scale, scale * rng.uniform(0.3, 3), random_zero_point(rng, dtype), version)
 
 
 def relu(rng: np.random.Generator, dtype: Any) -> Graph:
@@ -291,6 +293,80 @@ def elu_ties(rng: np.random.Generator, dtype: Any) -> Graph:
         for each in ((scaling.x_scale, scaling.x_zero_point), (scaling.y_scale, scaling.y_zero_point))
     ]
     return build.graph("ELU", tensors[:1], tensors[1:])
+
+
+def absolute(rng: np.random.Generator, dtype: Any) -> Graph:
+    """In a third of the models without a change of scale."""
+    scale = random_scale(rng) * (1 if dtype == np.int8 else 1 / 256)
+    ratio = 1.0 if rng.random() < 0.3 else rng.uniform(0.3, 3)
+    return _unary(rng, dtype, "ABS", scale, scale * ratio, random_zero_point(rng, dtype))
+
+
+def absolute_ties(rng: np.random.Generator, dtype: Any) -> Graph:
+    """At scales in simple ratios, of which the last bit decides."""
+    build, scale = Builder(), random_scale(rng) * (1 if dtype == np.int8 else 1 / 256)
+    x = build.activation((1, 4000), dtype, scale, random_zero_point(rng, dtype))
+    y_scale = np.float32(np.float32(scale) * np.float32(rng.choice([1.2, 1.4, 2, 2.4, 2.8, 3.6, 4.4])))
+    y = build.activation((1, 4000), dtype, y_scale, random_zero_point(rng, dtype))
+    return build.graph("ABS", (x,), (y,), version=2)
+
+
+def exp(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _full_table(rng, dtype, "EXP", "ExpOptions", {})
+
+
+def log(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _full_table(rng, dtype, "LOG")
+
+
+def square_root(rng: np.random.Generator, dtype: Any) -> Graph:
+    """From the lowest number on in int8, from the middle in int16."""
+    build, scale = Builder(), random_scale(rng, 1e-4, 0.5) * (1 if dtype == np.int8 else 1 / 256)
+    y_scale, shape = np.sqrt(scale) * rng.uniform(0.05, 2) * (1 if dtype == np.int8 else 1 / 16), (1, 2048)
+    x = build.activation(shape, dtype, scale, -128 if dtype == np.int8 else 0)
+    y = build.activation(shape, dtype, y_scale, random_zero_point(rng, dtype))
+    return build.graph("SQRT", (x,), (y,), version=2)
+
+
+def relu_n1_to_1(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _rescaled(rng, dtype, "RELU_N1_TO_1", 1)
+
+
+def relu_0_to_1(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _rescaled(rng, dtype, "RELU_0_TO_1", 1)
+
+
+def log_softmax(rng: np.random.Generator, dtype: Any) -> Graph:
+    build, shape = Builder(), (1, int(rng.integers(1, 20)), int(rng.integers(1, 60)))
+    x = build.activation(shape, dtype, random_scale(rng, 1e-4, 1.0), random_zero_point(rng, dtype))
+    y = build.activation(shape, dtype, 2.0**-4, 127)
+    return build.graph("LOG_SOFTMAX", (x,), (y,), "LogSoftmaxOptions", {})
+
+
+def div(rng: np.random.Generator, dtype: Any) -> Graph:
+    """By a constant without zeros, in half of the models one that broadcasts."""
+    shape = random_shape(rng, 3, 12)
+    return _div(rng, dtype, shape, shape if rng.random() < 0.5 else (1, 1, shape[2]), np.exp(rng.uniform(-7, 1)))
+
+
+def div_ties(rng: np.random.Generator, dtype: Any) -> Graph:
+    """Of an output's scale in a simple ratio, so that the last bit of the multiplier decides."""
+    return _div(rng, dtype, (1, 4, 4000), (1, 1, 4000), float(rng.choice([2, 2 / 3, 0.4, 0.25])) / 8)
+
+
+def _div(rng: np.random.Generator, dtype: Any, shape: tuple[int, ...], other: tuple[int, ...], ratio: float) -> Graph:
+    """ratio: of the output's scale to that of the quotients."""
+    build, unit, limits = Builder(), 1.0 if dtype == np.int8 else 1 / 256, np.iinfo(dtype)
+    a, b, zero = random_scale(rng) * unit, random_scale(rng) * unit, random_zero_point(rng, dtype)
+    x = build.activation(shape, dtype, a, random_zero_point(rng, dtype))
+    values = rng.integers(limits.min, limits.max + 1, other).astype(dtype)
+    values = np.where(values == zero, values - (1 if zero > 0 else -1), values).astype(dtype)
+    divisor = build.constant(values, b, zero)
+    y = build.activation(
+        shape, dtype, float(np.float32(a)) / float(np.float32(b)) * ratio, random_zero_point(rng, dtype)
+    )
+    options = {"fused_activation_function": _activation(rng)}
+    return build.graph("DIV", (x, divisor), (y,), "DivOptions", options, version=2)
 
 
 def gelu(rng: np.random.Generator, dtype: Any) -> Graph:
@@ -508,7 +584,8 @@ def _depth(rng: np.random.Generator, dtype: Any, name: str, *, back: bool) -> Gr
     before, after = (deep, space) if back else (space, deep)
     options_type = "DepthToSpaceOptions" if back else "SpaceToDepthOptions"
     inputs, outputs = (move.tensor(before),), (move.tensor(after),)
-    return move.build.graph(name, inputs, outputs, options_type, {"block_size": block})
+    version = 2 if back and dtype == np.int8 else 1
+    return move.build.graph(name, inputs, outputs, options_type, {"block_size": block}, version=version)
 
 
 def depth_to_space(rng: np.random.Generator, dtype: Any) -> Graph:
@@ -547,6 +624,11 @@ def comparison(rng: np.random.Generator, dtype: Any, name: str) -> Graph:
         sides.reverse()
     options = "".join(part.capitalize() for part in name.split("_")) + "Options"
     return build.graph(name, sides, (build.activation(shape, np.bool_),), options, {}, version=2)
+
+
+def cast_truth(rng: np.random.Generator, dtype: Any) -> Graph:
+    build, shape = Builder(), random_shape(rng, 3)
+    return build.graph("CAST", (build.activation(shape, np.bool_),), (build.activation(shape, dtype),))
 
 
 def logical_or(rng: np.random.Generator, dtype: Any) -> Graph:
@@ -694,9 +776,20 @@ GENERATORS: dict[str, Callable[[np.random.Generator, Any], Graph]] = {
     "QUANTIZE mixed": quantize_mixed,
     "ELU": elu,
     "ELU ties": elu_ties,
+    "ABS": absolute,
+    "ABS ties": absolute_ties,
+    "DIV": div,
+    "DIV ties": div_ties,
+    "EXP": exp,
+    "LOG": log,
+    "LOG_SOFTMAX": log_softmax,
+    "RELU_0_TO_1": relu_0_to_1,
+    "RELU_N1_TO_1": relu_n1_to_1,
+    "SQRT": square_root,
     "GELU": gelu,
     "GELU approximate": gelu_approximate,
     "LOGICAL_AND": logical_and,
+    "CAST truth": cast_truth,
     "LOGICAL_NOT": logical_not,
     "LOGICAL_OR": logical_or,
     **{name: partial(comparison, name=name) for name in COMPARISONS},

@@ -15,13 +15,18 @@ pytestmark = pytest.mark.runtime
 
 DTYPES = {
     **dict.fromkeys(
-        ("UNIDIRECTIONAL_SEQUENCE_LSTM", "ADD ties", "TANH ties", "LOGISTIC ties", "ELU", "ELU ties"), ("int8",)
+        (
+            *("UNIDIRECTIONAL_SEQUENCE_LSTM", "ADD ties", "TANH ties", "LOGISTIC ties", "ELU", "ELU ties"),
+            *("LOG_SOFTMAX", "RELU_0_TO_1", "RELU_N1_TO_1"),
+        ),
+        ("int8",),
     ),
     **dict.fromkeys(("QUANTIZE", "QUANTIZE float", "DEQUANTIZE"), ("int8", "int16", "uint8")),
     "QUANTIZE mixed": ("int8", "uint8"),
     **dict.fromkeys(("LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR"), ("bool",)),
     **dict.fromkeys(("EQUAL", "NOT_EQUAL"), ("int8", "int32", "int64", "bool")),
     **dict.fromkeys(("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"), ("int8", "int32", "int64")),
+    "CAST truth": ("float32", "int32"),
     "BROADCAST_TO": ("int8", "int16", "int32"),
     **dict.fromkeys(("DEPTH_TO_SPACE", "SPACE_TO_DEPTH"), ("int8", "float32")),
     "GATHER_ND": ("int8", "int16"),
@@ -43,6 +48,10 @@ ABSENT = {
     *((name, "int16", "micro") for name in ("BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "SPACE_TO_BATCH_ND padded")),
     *((name, "int8", "reference") for name in ("ELU", "ELU ties")),
     *((name, "int16", "micro") for name in ("GATHER_ND", "REDUCE_MAX", "REDUCE_MIN", "RESIZE_BILINEAR")),
+    *((name, dtype, "micro") for name in ("EXP", "LOG", "SQRT") for dtype in ("int8", "int16")),
+    *((name, "int8", "micro") for name in ("RELU_0_TO_1", "RELU_N1_TO_1")),
+    *((name, "int16", "micro") for name in ("DIV", "DIV ties")),
+    ("DEPTH_TO_SPACE", "int8", "reference"),
     *(("TILE", "int8", kernels) for kernels in ("reference", "micro")),
     ("TILE", "int32", "micro"),
 }
@@ -60,6 +69,8 @@ def model(name: str, dtype: str, seed: int) -> tuple[Graph, dict[int, np.ndarray
     if name in COMPARISONS:  # Some numbers are the other side's.
         few, many = sorted(graph.inputs, key=lambda index: inputs[index].size)
         inputs[many] = np.where(rng.random(inputs[many].shape) < 0.3, inputs[few], inputs[many])
+    if name == "SQRT":  # Of no negative number.
+        inputs = {index: np.maximum(array, graph.tensors[index].zero_point) for index, array in inputs.items()}
     return graph, inputs
 
 
@@ -101,13 +112,46 @@ def test_floats_are_interpolated_within_rounding(kernel_set: str) -> None:
         np.testing.assert_allclose(found, expected, rtol=0, atol=3e-5)
 
 
-REALS = [(name, dtype) for name, dtype in CASES if "LSTM" not in name and dtype not in ("int64", "bool")]
+IN_FLOATS = (
+    *("ABS", "CEIL", "COS", "EXP", "FLOOR", "LOG", "LOG_SOFTMAX", "RELU_0_TO_1", "RELU_N1_TO_1", "ROUND", "SIN"),
+    *("SQRT", "SQUARE"),
+)
+NO_FLOATS = {("CEIL", "reference"), ("ROUND", "reference"), ("RELU_0_TO_1", "micro"), ("RELU_N1_TO_1", "micro")}
+"""What a kernel set does not have, of floats neither."""
+
+
+@pytest.mark.parametrize("kernel_set", RUNTIMES)
+@pytest.mark.parametrize("name", IN_FLOATS)
+def test_functions_of_floats_are_the_runtimes_within_rounding(name: str, kernel_set: str) -> None:
+    build = Builder()
+    x, y = (build.activation((1, 64), np.float32) for _ in range(2))
+    graph = build.graph(name, (x,), (y,))
+    # Halves, which ROUND takes to the even neighbour.
+    values = np.concatenate([np.arange(-8, 8) / 2, np.random.default_rng(0).normal(size=48)]).astype(np.float32)
+    inputs = {x: (np.abs(values) if name in ("LOG", "SQRT") else values)[None, None]}
+    if (name, kernel_set) in NO_FLOATS:
+        with pytest.raises((ValueError, RuntimeError)):
+            run_runtime(graph, inputs, kernel_set)
+        return
+    expected = run_runtime(graph, inputs, kernel_set)[y]
+    found = run(model_of(graph), inputs, kernel_set).result.reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+FAR = ("DIV", "DIV ties", "LOG")
+"""What is not near to the real numbers: a kernel that shifts too far, and one that has a number for negative ones."""
+
+REALS = [
+    (name, dtype) for name, dtype in CASES if "LSTM" not in name and name not in FAR and dtype not in ("int64", "bool")
+]
 
 
 @pytest.mark.parametrize(("name", "dtype"), REALS)
 def test_dequantized_arithmetic_is_near(name: str, dtype: str) -> None:
     # An interval of GELU's table in which the result saturates is off by up to a quarter of its height.
     wide = {"TANH": 16, "LOGISTIC": 8, "GELU": 128 * 2.5 / 4, "GELU approximate": 128 * 2.5 / 4}
+    # EXP grows by 5 % within an interval.
+    wide["EXP"] = 0.05 * 32768 / 4
     tolerance = wide.get(name, 1) if dtype == "int16" else 1
     if name == "RESIZE_BILINEAR":
         # (111) is off by up to half of 1 / 1024 of the step to the neighbour for each of 32 rows and columns.
@@ -153,6 +197,13 @@ def test_dequantized_arithmetic_is_near(name: str, dtype: str) -> None:
         ("QUANTIZE mixed", "int8", "xnnpack", "DOUBLE"),
         ("QUANTIZE mixed", "uint8", "reference", "UP(by16)"),
         ("DEQUANTIZE", "int8", "optimized", "FLOAT32"),
+        ("ABS ties", "int8", "reference", "DOUBLE"),
+        ("ABS ties", "int8", "micro", "DOUBLE(f32)"),
+        ("DIV ties", "int8", "optimized", "FIXED"),
+        ("DIV ties", "int8", "micro", "FIXED(f32)"),
+        ("DIV ties", "int16", "reference", "FIXED"),
+        ("LOG_SOFTMAX", "int8", "reference", "TABLE"),
+        ("LOG_SOFTMAX", "int8", "optimized", "FIXED"),
         ("EQUAL", "int8", "optimized", "COMPARE"),
         ("GREATER", "int8", "micro", "COMPARE"),
         ("LESS_EQUAL", "int8", "reference", "COMPARE"),

@@ -1,4 +1,4 @@
-"""Activations that are operators of their own: TANH, LOGISTIC, RELU, RELU6."""
+"""Activations that are operators of their own: TANH, LOGISTIC, RELU, RELU6, RELU_N1_TO_1, RELU_0_TO_1."""
 
 from __future__ import annotations
 
@@ -38,11 +38,7 @@ def _real_logistic(call: Call) -> Outputs:
 
 
 def _real_relu(call: Call) -> Outputs:
-    return [np.maximum(call.input(0).value, 0)]
-
-
-def _real_relu6(call: Call) -> Outputs:
-    return [np.clip(call.input(0).value, 0, 6)]
+    return [np.clip(call.input(0).value, *LIMITS[call.operator.name])]
 
 
 def _tanh32(x: np.ndarray) -> np.ndarray:
@@ -162,8 +158,8 @@ def _variant(call: Call) -> Variant:
     return variant.of(np.int16, path=Path.POWER_OF_TWO) if exact and log2 + 12 in _shifts(call.operator.name) else main
 
 
-UPPER = {"RELU": np.inf, "RELU6": 6.0}
-"""The largest real number that each lets through."""
+LIMITS = {"RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0), "RELU_0_TO_1": (0.0, 1.0)}
+"""The smallest and the largest real number that each lets through."""
 
 
 @lru_cache(maxsize=256)
@@ -176,14 +172,14 @@ def _relu(call: Call, rule: Requantization) -> Outputs:
     """(29) by s_in / s_out, within (17)."""
     x, y = call.input(0), call.outputs[0]
     multiplier = float(rule.multiplier.ratio((x.tensor.scale,), y.scale))
-    ending = AddZeroPoint(y.zero_point), clamp_to(y, 0.0, UPPER[call.operator.name])
+    ending = AddZeroPoint(y.zero_point), clamp_to(y, *LIMITS[call.operator.name])
     return [look_up(_relu_table(rule, multiplier, x.tensor.zero_point, ending), x.value)]
 
 
 def _relu_clamp(call: Call) -> Outputs:
     """(103) Between the input's own zero and six, the output's scale ignored: TFLite Micro `Relu6Quantized`."""
     x = call.input(0)
-    return [clamp_to(x.tensor, 0.0, UPPER[call.operator.name])(x.value)]
+    return [clamp_to(x.tensor, *LIMITS[call.operator.name])(x.value)]
 
 
 def _function(name: str, real: Compute, away: Function, even: Function) -> Op:
@@ -210,5 +206,7 @@ RELU = Op(
         **requantizations(_relu, Rounding.DOUBLE.by(Precision.FLOAT64)),
     },
 )
-RELU6 = Op(real=_real_relu6, rules={**_RELU_RULES, Method("CLAMP"): _relu_clamp})
+RELU6 = Op(real=_real_relu, rules={**_RELU_RULES, Method("CLAMP"): _relu_clamp})
+RELU_0_TO_1 = Op(real=_real_relu, rules=_RELU_RULES)
+RELU_N1_TO_1 = Op(real=_real_relu, rules=_RELU_RULES)
 TANH = _function("TANH", _real_tanh, _tanh32, _tanh32)

@@ -41,6 +41,19 @@ def blocks(block: int, margins: list[list[int]], shape: tuple[int, ...], *, back
     return move.build.graph(name, inputs, (move.tensor(shape),), f"{options}NDOptions", {})
 
 
+def single(name: str) -> Graph:
+    build = Builder()
+    sides = (build.activation((1, 64), np.int8, 0.1),), (build.activation((1, 64), np.int8, 0.1),)
+    return build.graph(name, *sides)
+
+
+def divided(by: int) -> Graph:
+    build = Builder()
+    divisor = build.constant(np.array([1, by], np.int8), 0.1)
+    inputs, output = (build.activation((1, 2), np.int8, 0.1), divisor), build.activation((1, 2), np.int8, 0.1)
+    return build.graph("DIV", inputs, (output,), "DivOptions", {"fused_activation_function": "NONE"})
+
+
 def compared(scale: float) -> Graph:
     build = Builder()
     sides = [build.activation((1, 4), np.int8, scale) for _ in range(2)]
@@ -64,6 +77,10 @@ def resized(after: int, **options: bool) -> Graph:
 @pytest.mark.parametrize(
     ("draw", "kernel_set", "reason"),
     [
+        (lambda rng: single("LOG"), "dequantized", "LOG: a negative input in real numbers"),
+        (lambda rng: single("SQRT"), "reference", "SQRT: a negative input"),
+        (lambda rng: single("LOG_SOFTMAX"), "micro", "LOG_SOFTMAX: an output scale 0.1"),
+        (lambda rng: divided(0), "optimized", "DIV: a division by zero"),
         (lambda rng: compared(1.5), "reference", "GREATER: a scale of 1.5"),
         (lambda rng: gathered(4), "micro", "GATHER_ND: an index outside"),
         (lambda rng: resized(55), "optimized", "RESIZE_BILINEAR: 1 elements resized to 55, of which it reads others"),
