@@ -85,7 +85,7 @@ def conv1d(layers: Layers) -> list[Any]:
 
 
 def decoder(layers: Layers) -> list[Any]:
-    """Down and up again, by nearest neighbours and between them."""
+    """Down and up again: by nearest neighbours, between them, and by a filter."""
     return [
         layers.Input((SIZE, SIZE, CHANNELS)),
         layers.Conv2D(8, 3, strides=2, padding="same"),
@@ -95,6 +95,7 @@ def decoder(layers: Layers) -> list[Any]:
         layers.PReLU(),
         layers.UpSampling2D(interpolation="bilinear"),
         layers.Conv2D(6, 3, activation="relu"),
+        layers.Conv2DTranspose(6, 3, strides=2, padding="same"),
         layers.GlobalMaxPooling2D(),
         layers.Dense(CLASSES, activation="softmax"),
     ]

@@ -67,7 +67,17 @@ def folded(model: Model, kernels: str) -> Folding:
 def with_constants(graph: Graph, constants: Values, apart: Values | None = None) -> Graph:
     """The graph with these values as constants. apart: tensors that are none, whatever the graph says."""
     data = {tensor.index: tensor.data for tensor in graph.tensors} | dict(constants) | dict.fromkeys(apart or ())
-    return replace(graph, tensors=tuple(replace(tensor, data=data[tensor.index]) for tensor in graph.tensors))
+    return replace(
+        graph,
+        tensors=tuple(
+            replace(
+                tensor,
+                data=data[tensor.index],
+                folded=tensor.folded or (tensor.data is None and data[tensor.index] is not None),
+            )
+            for tensor in graph.tensors
+        ),
+    )
 
 
 def missing(graph: Graph, operator: Operator, folding: Folding, kernels: str) -> Lack:

@@ -243,11 +243,18 @@ def _held(work: Work, kept: TensorValues) -> tuple[dict[int, np.ndarray], dict[i
             unseen[index] = "not compared: the runtime does not write it (fused or left out)"
         elif value is None:
             unseen[index] = "not compared: the runtime does not hold it"
-        elif value.size != len(value) * math.prod(tensor.shape):
+        elif (fitting := _fitting(value, tensor)) is None:
             unseen[index] = f"not compared: the runtime gives it the shape {list(value.shape[1:])} a sample"
         else:
-            held[index] = value.reshape(len(value), *tensor.shape)
+            held[index] = fitting
     return held, {index: Found(unseen=why) for index, why in unseen.items()}
+
+
+def _fitting(value: np.ndarray | None, tensor: Tensor) -> np.ndarray | None:
+    """A runtime's values as [samples, *shape]; None without any, or where it settles another shape."""
+    if value is None or value.size != len(value) * math.prod(tensor.shape):
+        return None
+    return value.reshape(len(value), *tensor.shape)
 
 
 def _compare_operator(
@@ -266,7 +273,7 @@ def _compare_operator(
     found, wrong = {}, []
     for index in operator.outputs:
         tensor, held = graph.tensors[index], own.get(index)
-        usual = shaped(plain, tensor) if tensor.name in plain.tensors else None
+        usual = _fitting(plain.tensors.get(tensor.name), tensor)
         local = _compare_local(locally, freely, tensor, held)
         found[index] = (
             local

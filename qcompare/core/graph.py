@@ -20,6 +20,7 @@ class Tensor:
     data: the constant's value in the tensor's own dtype and shape, or None for an activation.
     variable: True for state that an operator keeps between invocations.
     free: the dimensions that the model leaves open; its shape has a 1 there.
+    folded: True for a constant that operators make of others; the file does not hold it.
     """
 
     index: int
@@ -30,6 +31,7 @@ class Tensor:
     data: np.ndarray | None = None
     variable: bool = False
     free: tuple[int, ...] = ()
+    folded: bool = False
 
     @property
     def free_batch(self) -> bool:

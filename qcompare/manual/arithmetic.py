@@ -177,10 +177,9 @@ def rule_of(call: Call, kernel_set: str) -> Rule:
     variant = op.variant(call)
     if variant.real:
         return REAL
-    row = RULES.get((call.operator.name, variant))
+    row, missing = RULES.get((call.operator.name, variant)), f"{variant} under {kernel_set} kernels is"
     if kernel_set == "xnnpack" and row is not None and not op.delegated(call):
         kernel_set = "optimized"
-    missing = f"{variant} under {kernel_set} kernels is"
     if row is None:
         raise NotCoveredError(call.operator, missing)
     rule = row.rule(kernel_set)

@@ -48,6 +48,11 @@ class Operand:
     constant: bool
 
     @property
+    def stored(self) -> bool:
+        """Whether the file holds the value: a delegate does not see what operators make of constants and shapes."""
+        return self.tensor.data is not None and not self.tensor.folded
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The value's shape without the sample axis."""
         return self.value.shape if self.constant else self.value.shape[1:]

@@ -132,6 +132,7 @@ DYNAMIC_RANGE = of("float32", "int8")
 POWER_OF_TWO = of("int16", path=Path.POWER_OF_TWO)
 INT16_OF_64, INT16_OF_32 = of("int16", bias="int64"), of("int16", bias="int32", declared="int32")
 INT16_OF_32_UNDECLARED = of("int16", bias="int32")
+OUTGROWN = (of("int8", path=Path.OUTGROWN), of("int16", path=Path.OUTGROWN))
 MIXED_SIGNS = (of("int8", "uint8"), of("uint8", "int8"))
 CONVERSIONS = (
     *(of("int8", "int16"), of("int16", "int8"), of("int16", "int16")),
@@ -145,6 +146,7 @@ TABLE = (
     *rows("ADD", (INT16,), DOUBLE(FLOAT64), Method("MERGED", blocks=16), Method("MERGED", blocks=16), DOUBLE(FLOAT64)),
     *rows("ADD", (INT8,), DOUBLE(FLOAT64), Method("MERGED", blocks=16), Method("SHIFT20"), DOUBLE(FLOAT64)),
     *everywhere("ADD", (INT32,), Method("WRAP")),
+    *litert("ADD", OUTGROWN, None, micro=None),
     *everywhere("AVERAGE_POOL_2D", (INT8, INT16), Method("INTEGER_MEAN")),
     *rows("BATCH_MATMUL", (DYNAMIC_RANGE,), Method("DYNAMIC"), Method("DYNAMIC"), Method("DYNAMIC", EVEN), None),
     *litert("BATCH_MATMUL", (of("int16", "int16"),), M64(MIXED), micro=M64(FLOAT64)),
@@ -234,6 +236,7 @@ TABLE = (
     *everywhere("SUB", (INT16,), DOUBLE(FLOAT64)),
     *rows("SUB", (INT8,), DOUBLE(FLOAT64), DOUBLE(FLOAT64), Method("SHIFT20"), DOUBLE(FLOAT64)),
     *everywhere("SUB", (INT32,), Method("WRAP")),
+    *litert("SUB", OUTGROWN, None, micro=None),
     *rows("SUM", (INT16,), None, Method("F32"), Method("F32"), DOUBLE(FLOAT64)),
     *rows("SUM", (INT8,), Method("BYTES"), Method("F32"), RNE32(FLOAT32), DOUBLE(FLOAT64)),
     *litert("SVDF", (of("int8", "int16"),), DOUBLE(FLOAT32), micro=DOUBLE(FLOAT64)),

@@ -15,6 +15,9 @@ class Path(Enum):
     POWER_OF_TWO = "power-of-two-scale"
     """TANH and LOGISTIC in int16: of an input scale that is a power of two."""
 
+    OUTGROWN = "inputs-beyond-the-output"
+    """ADD and SUB: of scales so far above the output's that the kernels' last multiplier is no longer below one."""
+
     HANDED_ON = "input-handed-on-in-a-later-place"
     """WHILE: what its body does with one of its inputs."""
 

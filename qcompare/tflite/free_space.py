@@ -34,6 +34,14 @@ def _size(operator: Operator, given: Sequence[Tensor], output: Tensor, axis: int
         others = math.prod(size for at, size in enumerate(output.shape) if at != axis)
         alone = [at for at in output.free if at] == [axis]
         return math.prod(given[0].shape) // others if alone and others else stored
+    if operator.name == "TRANSPOSE_CONV":
+        return given[1].shape[0] if axis == 3 else _upwards(operator, given, axis)
+    if operator.name == "SQUEEZE" and operator.options.get("squeeze_dims"):
+        left_out = {int(at) % len(given[0].shape) for at in operator.options["squeeze_dims"]}
+        return [size for at, size in enumerate(given[0].shape) if at not in left_out][axis]
+    if operator.name == "EXPAND_DIMS" and given[1].data is not None:
+        at = int(given[1].data.reshape(-1)[0]) % len(output.shape)
+        return [*given[0].shape[:at], 1, *given[0].shape[at:]][axis]
     sizes = [tensor.shape[axis] for tensor in given if len(tensor.shape) == len(output.shape)]
     if not sizes:
         return stored
@@ -44,6 +52,13 @@ def _size(operator: Operator, given: Sequence[Tensor], output: Tensor, axis: int
     if operator.name == "CONCATENATION" and int(operator.options.get("axis", 0)) % len(output.shape) == axis:
         return sum(sizes)
     return max(sizes)
+
+
+def _upwards(operator: Operator, given: Sequence[Tensor], axis: int) -> int:
+    """The size that Keras asks a transposed convolution for along height or width."""
+    size, window = given[2].shape[axis], given[1].shape[axis]
+    stride = int(operator.options.get(f"stride_{'hw'[axis - 1]}", 1))
+    return size * stride if operator.options.get("padding") == "SAME" else size * stride + max(window - stride, 0)
 
 
 def _windows(operator: Operator, given: Sequence[Tensor], axis: int) -> int:

@@ -24,6 +24,10 @@ SETTLED = {
     "both": (1, 7, 2, 3),
     "wide": (1, 5, 2, 6),
     "sum": (1, 5, 2, 6),
+    "up": (1, 10, 2, 4),
+    "spread": (1, 11, 2, 4),
+    "flat": (1, 11, 8),
+    "raised": (1, 11, 1, 8),
 }
 """What the file stores with a height of 1."""
 
@@ -37,6 +41,8 @@ def open_height() -> Graph:
         return builder.constant(name, data)
 
     rng = np.random.default_rng(0)
+    kernel = rng.normal(size=(4, 3, 1, 6)).astype(np.float32)
+    squeezed = builder.activation("squeezed", (1, 1, 8), FLOAT32)
     shape = constant("shape", np.array([1, 12, 2, 2], np.int32))
     builder.operator("RESHAPE", [x, shape], [at["tall"]], "ReshapeOptions", {"new_shape": [1, 12, 2, 2]})
     filters = constant("filters", rng.normal(size=(3, 3, 1, 2)).astype(np.float32))
@@ -59,8 +65,16 @@ def open_height() -> Graph:
     builder.operator("CONCATENATION", [at["padded"]] * 2, [at["wide"]], "ConcatenationOptions", across)
     row = constant("row", np.ones((1, 1, 1, 6), np.float32))
     builder.operator("ADD", [row, at["wide"]], [at["sum"]], "AddOptions", {"fused_activation_function": "NONE"})
-    graph = builder.graph([x], [at["both"], at["sum"]])
-    free = {"x": (0,)} | dict.fromkeys(SETTLED, (0, 1))
+    for name, padding, size in (("up", "SAME", 10), ("spread", "VALID", 11)):
+        options = {"padding": padding, "stride_h": 2, "stride_w": 1, "fused_activation_function": "NONE"}
+        inputs = [constant(f"{name} size", np.array([1, size, 2, 4], np.int32)), constant(f"{name} filter", kernel)]
+        builder.operator("TRANSPOSE_CONV", [*inputs, at["sum"]], [at[name]], "TransposeConvOptions", options)
+    flat = constant("flat shape", np.array([1, 11, 8], np.int32))
+    builder.operator("RESHAPE", [at["spread"], flat], [at["flat"]], "ReshapeOptions", {"new_shape": [1, 11, 8]})
+    builder.operator("EXPAND_DIMS", [at["flat"], constant("at", np.array(2, np.int32))], [at["raised"]])
+    builder.operator("SQUEEZE", [at["raised"]], [squeezed], "SqueezeOptions", {"squeeze_dims": [2]})
+    graph = builder.graph([x], [at["both"], at["up"], squeezed])
+    free = {"x": (0,)} | dict.fromkeys((*SETTLED, "squeezed"), (0, 1))
     return replace(graph, tensors=tuple(replace(each, free=free.get(each.name, ())) for each in graph.tensors))
 
 
@@ -78,6 +92,7 @@ def test_the_heights_are_those_that_litert_allocates() -> None:
     found = {tensor.name: tensor.shape for tensor in model.main.tensors}
     assert {name: found[name] for name in SETTLED} == SETTLED
     assert {name: allocated[name] for name in found} == found
+    assert found["squeezed"] == SETTLED["flat"]
     x = np.random.default_rng(1).normal(size=(3, 6, 4, 2)).astype(np.float32)
     assert run(model, {0: x}, "optimized").result.shape == (3, *SETTLED["both"][1:])
 

@@ -8,15 +8,17 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from qcompare.manual import variant
 from qcompare.manual.activation import activate, require_no_activation
 from qcompare.manual.blocks import in_blocks
 from qcompare.manual.broadcast import runs
-from qcompare.manual.call import Call, Compute, NotCoveredError, Op, Outputs, align, equal_dtypes
+from qcompare.manual.call import Call, Compute, NotCoveredError, Op, Outputs, align, equal_dtypes, of_main_input
 from qcompare.manual.pipeline import Ending, ending, through
 from qcompare.manual.power_of_two import checked_log2
 from qcompare.manual.rounding import multiply_double, quantize_multiplier, rdbp, srdhm
 from qcompare.manual.rule import Halves, Method, Precision, Rounding, Rule
 from qcompare.manual.tables import PAIRS, look_up_pair, pair_table
+from qcompare.manual.variant import Path, Variant
 
 LEFT_SHIFT = {np.dtype(np.int8): 20, np.dtype(np.int16): 15}
 """L: how far the inputs are shifted before they are scaled."""
@@ -55,7 +57,7 @@ def parameters(call: Call) -> Parameters:
             raise NotCoveredError(call.operator, "the int16 path for scales that are powers of two is")
     twice = 2.0 * float(max(a.scale, b.scale))
     left = LEFT_SHIFT[output.dtype]
-    reals = (float(a.scale) / twice, float(b.scale) / twice, twice / float(np.float32(1 << left) * output.scale))
+    reals = (float(a.scale) / twice, float(b.scale) / twice, _last(call))
     first, second, third = ((int(m), int(s)) for m, s in map(quantize_multiplier, reals))
     return Parameters(
         sign=1 if call.operator.name == "ADD" else -1,
@@ -66,6 +68,12 @@ def parameters(call: Call) -> Parameters:
         left=left,
         ending=ending(call),
     )
+
+
+def _last(call: Call) -> float:
+    """t / (2^L s_out) of (18)."""
+    a, b, output = call.input(0).tensor, call.input(1).tensor, call.outputs[0]
+    return 2.0 * float(max(a.scale, b.scale)) / float(np.float32(1 << LEFT_SHIFT[output.dtype]) * output.scale)
 
 
 def sum_double(p: Parameters, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -180,6 +188,12 @@ def _wrap(call: Call) -> Outputs:
     return [a + b if call.operator.name == "ADD" else a - b]
 
 
+def _variant(call: Call) -> Variant:
+    """The dtype, and whether the last multiplier is below one: otherwise the kernels shift by a negative number."""
+    dtype = call.outputs[0].dtype
+    return variant.of(dtype, path=Path.OUTGROWN) if dtype in LEFT_SHIFT and _last(call) >= 1 else of_main_input(call)
+
+
 def _delegated(call: Call) -> bool:
     """XNNPACK takes scales within 2^-10 to 2^8 of the output's, and no int32."""
     if call.outputs[0].dtype == np.int32:
@@ -196,6 +210,10 @@ _RULES: Mapping[Rule, Compute] = {
 }
 
 ADD = Op(
-    real=_real, rules={**_RULES, Method("MERGED", blocks=16): _merged}, delegated=_delegated, dtypes=equal_dtypes()
+    real=_real,
+    rules={**_RULES, Method("MERGED", blocks=16): _merged},
+    variant=_variant,
+    delegated=_delegated,
+    dtypes=equal_dtypes(),
 )
-SUB = Op(real=_real, rules=_RULES, delegated=_delegated, dtypes=equal_dtypes())
+SUB = Op(real=_real, rules=_RULES, variant=_variant, delegated=_delegated, dtypes=equal_dtypes())

@@ -151,15 +151,16 @@ def _by_11(call: Call) -> Outputs:
     return [shift_half_up(_weighed(value, rows, columns, 1 << 11), 22).astype(call.outputs[0].dtype)]
 
 
-def _int8(call: Call) -> bool:
-    return call.outputs[0].dtype == np.int8
+def _delegated(call: Call) -> bool:
+    """The delegate takes int8, to a size that the file holds."""
+    return call.outputs[0].dtype == np.int8 and call.input(1).stored
 
 
 RESIZE_BILINEAR = Op(
     real=_real_bilinear,
     rules={Method("FIXED10"): _by_10, Method("FIXED11"): _by_11},
     variant=of_output,
-    delegated=_int8,
+    delegated=_delegated,
     dtypes=equal_dtypes(0),
 )
 RESIZE_NEAREST_NEIGHBOR = Op(

@@ -105,11 +105,12 @@ def _variant(call: Call) -> Variant:
 
 
 def _delegated(call: Call) -> bool:
-    """The delegate takes int8 and floats by int8, with SAME padding where the filter is no smaller than the stride."""
+    """The delegate takes int8 and floats by int8, with SAME padding where the filter is no smaller than the stride,
+    to a size that the file holds."""
     size = call.input(FILTER).shape[1:3]
     strides = (call.option("stride_h", 1), call.option("stride_w", 1))
     wide = call.option("padding") != "SAME" or (size[0] >= strides[0] and size[1] >= strides[1])
-    return call.input(INPUT).tensor.dtype in (np.int8, np.float32) and wide
+    return call.input(INPUT).tensor.dtype in (np.int8, np.float32) and wide and call.input(SHAPE).stored
 
 
 TRANSPOSE_CONV = Op(

@@ -41,6 +41,13 @@ def blocks(block: int, margins: list[list[int]], shape: tuple[int, ...], *, back
     return move.build.graph(name, inputs, (move.tensor(shape),), f"{options}NDOptions", {})
 
 
+def outgrown(name: str) -> Graph:
+    build = Builder()
+    sides = [build.activation((1, 4), np.int8, scale) for scale in (0.04, 0.04, 7e-9)]
+    options = {"fused_activation_function": "NONE", "pot_scale_int16": False}
+    return build.graph(name, sides[:2], sides[2:], f"{name.capitalize()}Options", options, version=2)
+
+
 def single(name: str) -> Graph:
     build = Builder()
     sides = (build.activation((1, 64), np.int8, 0.1),), (build.activation((1, 64), np.int8, 0.1),)
@@ -77,6 +84,8 @@ def resized(after: int, **options: bool) -> Graph:
 @pytest.mark.parametrize(
     ("draw", "kernel_set", "reason"),
     [
+        (lambda rng: outgrown("SUB"), "optimized", "SUB: int8, inputs-beyond-the-output under optimized"),
+        (lambda rng: outgrown("ADD"), "xnnpack", "ADD: int8, inputs-beyond-the-output under xnnpack"),
         (lambda rng: single("LOG"), "dequantized", "LOG: a negative input in real numbers"),
         (lambda rng: single("SQRT"), "reference", "SQRT: a negative input"),
         (lambda rng: single("LOG_SOFTMAX"), "micro", "LOG_SOFTMAX: an output scale 0.1"),
