@@ -513,6 +513,14 @@ def prelu(rng: np.random.Generator, dtype: np.dtype) -> Graph:
     return one_op("PRELU", sides, [activation(shape, dtype, y, zero(dtype, 5))])
 
 
+def unscaled(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
+    """Operators on truth values and plain integers."""
+    x = activation((1, 6, 4), dtype)
+    if name == "ZEROS_LIKE":
+        return one_op(name, [x], [x], {}, "ZerosLikeOptions")
+    return one_op(name, [x, numbers(1)], [activation((1, 4), dtype)], {"keep_dims": False}, "ReducerOptions")
+
+
 def movement(rng: np.random.Generator, name: str, dtype: np.dtype) -> Graph:
     """Operators that move integers and keep scale and zero point."""
     scale, zero_point = Scales(rng).near(0.0237), zero(dtype, -7)
@@ -661,6 +669,8 @@ def cases() -> Iterator[Case]:
         yield Case(op="QUANTIZE", dtype=f"{dtype} to {out}", draw=move)
     for dtype in (INT8, INT16):
         yield Case(op="DEQUANTIZE", dtype=dtype.name, draw=partial(dequantize, dtype=dtype))
+    for name, dtype in (("REDUCE_ALL", BOOL), ("REDUCE_ANY", BOOL), ("REDUCE_PROD", INT32), ("ZEROS_LIKE", INT32)):
+        yield Case(op=name, dtype=dtype.name, draw=partial(unscaled, name=name, dtype=dtype))
     for name in ("DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "TILE"):
         yield Case(op=name, dtype="int8", draw=partial(movement, name=name, dtype=INT8))
     for padding, label in ((0, ""), (2, ", padded")):

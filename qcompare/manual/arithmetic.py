@@ -118,8 +118,11 @@ OPS: Mapping[str, Op] = MappingProxyType(
         "PADV2": pad.PAD,
         "PRELU": prelu.PRELU,
         "QUANTIZE": quantize_ops.QUANTIZE,
+        "REDUCE_ALL": reduce.REDUCE_ALL,
+        "REDUCE_ANY": reduce.REDUCE_ANY,
         "REDUCE_MAX": reduce.REDUCE_MAX,
         "REDUCE_MIN": reduce.REDUCE_MIN,
+        "REDUCE_PROD": reduce.REDUCE_PROD,
         "RELU": activations.RELU,
         "RELU6": activations.RELU6,
         "RELU_0_TO_1": activations.RELU_0_TO_1,
@@ -154,6 +157,7 @@ OPS: Mapping[str, Op] = MappingProxyType(
         "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm.UNIDIRECTIONAL_SEQUENCE_LSTM,
         "UNPACK": movement.UNPACK,
         "WHILE": loop.WHILE,
+        "ZEROS_LIKE": shape.ZEROS_LIKE,
     }
 )
 

@@ -184,6 +184,7 @@ TABLE = (
     *rows("FULLY_CONNECTED", (INT16,), F64(FLOAT64), UP(MIXED), UP(MIXED), M64(FLOAT64)),
     *rows("FULLY_CONNECTED", (of("int16", declared="int32"),), F64(FLOAT64), UP(MIXED), UP(MIXED), DOUBLE(FLOAT64)),
     *rows("FULLY_CONNECTED", (INT8,), F64(FLOAT64), UP(MIXED), RNE32(FLOAT32), DOUBLE(FLOAT64)),
+    *litert("GATHER", (INT32,), COPY, micro=None),
     *litert("GELU", (INT16,), Method("LUT", precision=FLOAT32), micro=None),
     *litert("GELU", (INT8,), Method("TABLE"), micro=None),
     *litert("HARD_SWISH", (INT8,), Method("FIXED16", precision=FLOAT32), micro=Method("FIXED16")),
@@ -218,6 +219,9 @@ TABLE = (
     *rows("QUANTIZE", (of("uint8", "uint8"),), DOUBLE(FLOAT64), UP(FLOAT64, 16), Q8(FLOAT32), None),
     *litert("RELU", (INT8, INT16), DOUBLE(FLOAT32), micro=DOUBLE(FLOAT64)),
     *litert("RELU6", (INT8, INT16), DOUBLE(FLOAT32), micro=Method("CLAMP")),
+    *everywhere("REDUCE_ALL", (BOOL,), COPY),
+    *litert("REDUCE_ANY", (BOOL,), COPY, micro=None),
+    *litert("REDUCE_PROD", (INT32,), Method("WRAP"), micro=None),
     *litert("RELU_0_TO_1", (INT8,), DOUBLE(FLOAT32), micro=None),
     *litert("RELU_N1_TO_1", (INT8,), DOUBLE(FLOAT32), micro=None),
     *litert("RESIZE_BILINEAR", (INT16,), Method("FIXED10"), micro=None),
@@ -262,6 +266,7 @@ TABLE = (
     *litert(lstm.OPERATOR, (DYNAMIC_RANGE,), Method("DYNAMIC"), micro=None),
     *litert(lstm.OPERATOR, (INT8,), Method("GEMMLOWP"), micro=INTERPOLATED),
     *everywhere("WHILE", (of(),), Method("LOOP")),
+    *everywhere("ZEROS_LIKE", (INT32, INT64), COPY),
     *litert("WHILE", (of(path=Path.HANDED_ON),), None, micro=Method("LOOP")),
 )
 

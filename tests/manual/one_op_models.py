@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -396,7 +397,7 @@ class Movement:
     def __init__(self, rng: np.random.Generator, dtype: Any) -> None:
         self.build, self.dtype = Builder(), dtype
         scale = random_scale(rng)
-        self.scale, self.zero_point = None if np.dtype(dtype).kind == "f" else scale, random_zero_point(rng, dtype)
+        self.scale, self.zero_point = None if np.dtype(dtype).kind in "fb" else scale, random_zero_point(rng, dtype)
 
     def tensor(self, shape: tuple[int, ...]) -> int:
         return self.build.activation(shape, self.dtype, self.scale, self.zero_point)
@@ -483,7 +484,9 @@ def _reduced(rng: np.random.Generator, dtype: Any, name: str) -> Graph:
     keep = bool(rng.random() < 0.5)
     output = tuple(1 if i in axes else n for i, n in enumerate(shape) if keep or i not in axes)
     inputs = (move.tensor(shape), move.build.constant(np.array(told, np.int32)))
-    return move.build.graph(name, inputs, (move.tensor(output),), "ReducerOptions", {"keep_dims": keep}, version=2)
+    version = 1 if np.dtype(dtype).kind == "b" else 2
+    options = {"keep_dims": keep}
+    return move.build.graph(name, inputs, (move.tensor(output),), "ReducerOptions", options, version=version)
 
 
 def reduce_max(rng: np.random.Generator, dtype: Any) -> Graph:
@@ -492,6 +495,32 @@ def reduce_max(rng: np.random.Generator, dtype: Any) -> Graph:
 
 def reduce_min(rng: np.random.Generator, dtype: Any) -> Graph:
     return _reduced(rng, dtype, "REDUCE_MIN")
+
+
+def reduce_prod(rng: np.random.Generator, dtype: Any) -> Graph:
+    graph = _reduced(rng, dtype, "REDUCE_PROD")
+    return replace(graph, tensors=tuple(replace(tensor, grid=None) for tensor in graph.tensors))
+
+
+def reduce_all(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _reduced(rng, dtype, "REDUCE_ALL")
+
+
+def reduce_any(rng: np.random.Generator, dtype: Any) -> Graph:
+    return _reduced(rng, dtype, "REDUCE_ANY")
+
+
+def zeros_like(rng: np.random.Generator, dtype: Any) -> Graph:
+    build, shape = Builder(), random_shape(rng, 3)
+    sides = (build.activation(shape, dtype),), (build.activation(shape, dtype),)
+    return build.graph("ZEROS_LIKE", *sides, "ZerosLikeOptions", {})
+
+
+def gather_lengths(rng: np.random.Generator, dtype: Any) -> Graph:
+    """Of plain integers, as of a shape."""
+    build, size, places = Builder(), int(rng.integers(1, 6)), rng.integers(0, 1 << 20, 3)
+    inputs = (build.activation((size,), dtype), build.constant((places % size).astype(np.int32)))
+    return build.graph("GATHER", inputs, (build.activation((3,), dtype),), "GatherOptions", {"axis": 0}, version=2)
 
 
 def _resized(rng: np.random.Generator, dtype: Any, name: str, most: int, *, ways: int) -> Graph:
@@ -805,6 +834,11 @@ GENERATORS: dict[str, Callable[[np.random.Generator, Any], Graph]] = {
     "SELECT_V2": select,
     "REDUCE_MAX": reduce_max,
     "REDUCE_MIN": reduce_min,
+    "REDUCE_ALL": reduce_all,
+    "REDUCE_ANY": reduce_any,
+    "REDUCE_PROD": reduce_prod,
+    "ZEROS_LIKE": zeros_like,
+    "GATHER lengths": gather_lengths,
     "RESIZE_BILINEAR": resize_bilinear,
     "RESIZE_NEAREST_NEIGHBOR": resize_nearest,
     "RESIZE_NEAREST_NEIGHBOR far": resize_nearest_far,

@@ -27,6 +27,9 @@ DTYPES = {
     **dict.fromkeys(("EQUAL", "NOT_EQUAL"), ("int8", "int32", "int64", "bool")),
     **dict.fromkeys(("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"), ("int8", "int32", "int64")),
     "CAST truth": ("float32", "int32"),
+    **dict.fromkeys(("REDUCE_ALL", "REDUCE_ANY"), ("bool",)),
+    **dict.fromkeys(("REDUCE_PROD", "GATHER lengths"), ("int32",)),
+    "ZEROS_LIKE": ("int32", "int64", "float32"),
     "BROADCAST_TO": ("int8", "int16", "int32"),
     **dict.fromkeys(("DEPTH_TO_SPACE", "SPACE_TO_DEPTH"), ("int8", "float32")),
     "GATHER_ND": ("int8", "int16"),
@@ -54,6 +57,8 @@ ABSENT = {
     ("DEPTH_TO_SPACE", "int8", "reference"),
     *(("TILE", "int8", kernels) for kernels in ("reference", "micro")),
     ("TILE", "int32", "micro"),
+    ("REDUCE_ANY", "bool", "micro"),
+    *((name, "int32", "micro") for name in ("GATHER lengths", "REDUCE_PROD")),
 }
 """What a kernel set does not have."""
 

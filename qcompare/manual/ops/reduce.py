@@ -1,4 +1,4 @@
-"""MEAN, SUM, REDUCE_MAX and REDUCE_MIN over constant axes."""
+"""MEAN, SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD, REDUCE_ANY and REDUCE_ALL over constant axes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from qcompare.manual.activation import NO_BOUNDS
-from qcompare.manual.call import Call, Op, Outputs, requantizations
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, requantizations
 from qcompare.manual.ops.movement import axis_of, moves, sampled
 from qcompare.manual.pipeline import AddZeroPoint, Clamp, Requantize, clamp_to, requantized, saturating, through
 from qcompare.manual.rounding import multiply_double, quantize_multiplier, round_half_away, wrap32
@@ -135,8 +135,21 @@ MEAN = Op(
     },
     delegated=_int8,
 )
+
+
+def _product(call: Call) -> Outputs:
+    """The plain product of integers without a scale, or of floats; wraps."""
+    if call.outputs[0].grid is not None:
+        raise NotCoveredError(call.operator, "an output with a scale is")
+    value, dtype = sampled(call.input(0), call.samples), call.outputs[0].dtype
+    return [np.prod(value, axis=_axes(call), dtype=dtype).reshape(-1, *call.outputs[0].shape)]
+
+
+REDUCE_ALL = _extremum(np.all)
+REDUCE_ANY = _extremum(np.any)
 REDUCE_MAX = _extremum(np.max)
 REDUCE_MIN = _extremum(np.min)
+REDUCE_PROD = Op(real=_product, rules={Method("WRAP"): _product})
 SUM = Op(
     real=_real_sum,
     rules={

@@ -1,10 +1,10 @@
-"""EXPAND_DIMS, SQUEEZE, SHAPE, FILL, TILE and BROADCAST_TO."""
+"""EXPAND_DIMS, SQUEEZE, SHAPE, FILL, TILE, BROADCAST_TO and ZEROS_LIKE."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from qcompare.manual.call import Call, Op, Outputs, any_dtypes, of_output
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, any_dtypes, of_output
 from qcompare.manual.ops.movement import COPY, moves, sampled
 
 
@@ -35,9 +35,16 @@ def _broadcast(call: Call) -> Outputs:
     return [np.broadcast_to(value, (call.samples, *shape))]
 
 
+def _zeros(call: Call) -> Outputs:
+    if call.outputs[0].grid is not None:
+        raise NotCoveredError(call.operator, "an output with a scale is")
+    return [np.zeros((call.samples, *call.input(0).shape), call.outputs[0].dtype)]
+
+
 BROADCAST_TO = moves(_broadcast, 0)
 EXPAND_DIMS = moves(_reshaped, 0)
 FILL = moves(_fill, 1)
 SHAPE = Op(real=_shape, rules={COPY: _shape}, variant=of_output, dtypes=any_dtypes)
 SQUEEZE = moves(_reshaped, 0)
 TILE = moves(_tile, 0)
+ZEROS_LIKE = Op(real=_zeros, rules={COPY: _zeros})

@@ -86,6 +86,7 @@ def resized(after: int, **options: bool) -> Graph:
     [
         (lambda rng: outgrown("SUB"), "optimized", "SUB: int8, inputs-beyond-the-output under optimized"),
         (lambda rng: outgrown("ADD"), "xnnpack", "ADD: int8, inputs-beyond-the-output under xnnpack"),
+        (lambda rng: single("ZEROS_LIKE"), "dequantized", "ZEROS_LIKE: an output with a scale"),
         (lambda rng: single("LOG"), "dequantized", "LOG: a negative input in real numbers"),
         (lambda rng: single("SQRT"), "reference", "SQRT: a negative input"),
         (lambda rng: single("LOG_SOFTMAX"), "micro", "LOG_SOFTMAX: an output scale 0.1"),
