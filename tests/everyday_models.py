@@ -112,6 +112,17 @@ def global_max(layers: Layers) -> list[Any]:
     ]
 
 
+def sequence(layers: Layers) -> list[Any]:
+    """Dense layers at every step, for which tf-keras computes shapes."""
+    return [
+        layers.Input((STEPS, FEATURES)),
+        layers.Dense(16, activation="relu"),
+        layers.Dense(12),
+        layers.GlobalMaxPooling1D(),
+        layers.Dense(CLASSES),
+    ]
+
+
 def dilated(layers: Layers) -> list[Any]:
     """Causal and centred dilated convolutions, which the converter makes of blocks where the batch is free."""
     return [
@@ -169,6 +180,7 @@ KERAS: Mapping[str, tuple[Callable[[Layers], Any], tuple[str, ...]]] = {
     "decoder": (decoder, ("int8", "float")),
     "dilated": (dilated, ("int8", "float")),
     "global_max": (global_max, ("int8",)),
+    "sequence": (sequence, ("int8", "float")),
     "lstm_loop": (recurrent(lstm), ("float",)),
     "attention": (attention, ("int8", "float")),
     "embedding": (embedding, ("int8", "float", "dynamic")),
@@ -181,6 +193,7 @@ TF_KERAS: Mapping[str, tuple[Callable[[Layers], Any], tuple[str, ...]]] = {
     "decoder": (decoder, ("int8", "float")),
     "dilated": (dilated, ("int8", "float")),
     "global_max": (global_max, ("int8",)),
+    "sequence": (sequence, ("int8", "float")),
     "lstm": (recurrent(lstm), ("int8", "float", "float16", "dynamic")),
     "lstm_unrolled": (recurrent(lambda layers: layers.LSTM(40, unroll=True)), ("int8", "16x8", "float")),
     "lstm_bidirectional": (recurrent(lambda layers: layers.Bidirectional(layers.LSTM(40))), ("int8", "float")),

@@ -7,6 +7,7 @@ stale. Two runs that differ in nothing but what the memory holds beforehand tell
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -92,7 +93,8 @@ def _after(
         held = _read(interpreter, index)
         if held is None or held.dtype == np.dtype(object):
             continue
-        interpreter.set_tensor(index, np.full(held.nbytes, pattern, np.uint8).view(held.dtype).reshape(held.shape))
+        with suppress(ValueError):  # One whose size is settled during the run has no memory before it.
+            interpreter.set_tensor(index, np.full(held.nbytes, pattern, np.uint8).view(held.dtype).reshape(held.shape))
     # After the patterns: an output may share its memory with an input.
     for detail in interpreter.get_input_details():
         index = int(detail["index"])

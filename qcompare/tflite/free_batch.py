@@ -26,7 +26,7 @@ def settled(model: Model) -> Model:
             if batch and tensors[index].free_batch:
                 tensors[index] = replace(tensors[index], shape=(batch, *tensors[index].shape[1:]))
             given = [tensors[position] for position in operator.inputs if position >= 0]
-            tensors[index] = free_space.settled(operator, given, tensors[index])
+            tensors[index] = free_space.settled(graph, operator, given, tensors[index])
     return model.with_main(replace(graph, tensors=tuple(tensors)))
 
 

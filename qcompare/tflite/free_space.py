@@ -1,6 +1,7 @@
 """The sizes of dimensions behind the batch that a model leaves free though they follow from its inputs' shapes.
 
-TensorFlow's converter loses them behind a computed shape, as in the UpSampling2D of Keras 3. The file says 1.
+TensorFlow's converter loses them behind a computed shape, as in the UpSampling2D of Keras 3 and in a Dense layer on
+sequences. The file says 1.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from qcompare.core.graph import Operator, Tensor
+from qcompare.core.graph import Graph, Operator, Tensor
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 PADS = ("MIRROR_PAD", "PAD", "PADV2")
 
 
-def settled(operator: Operator, given: Sequence[Tensor], output: Tensor) -> Tensor:
+def settled(graph: Graph, operator: Operator, given: Sequence[Tensor], output: Tensor) -> Tensor:
     """One result of an operator with its free dimensions as LiteRT settles them, where that is known.
 
     given: the operator's inputs, settled.
@@ -24,7 +25,20 @@ def settled(operator: Operator, given: Sequence[Tensor], output: Tensor) -> Tens
     shape = list(output.shape)
     for axis in (axis for axis in output.free if axis):
         shape[axis] = _size(operator, given, output, axis)
+    if operator.name == "RESHAPE" and output.free == (0, 1) and len(shape) == 2:
+        shape = _rows(graph, given[0], output)
+    elif operator.name == "RESHAPE" and output.free == (0,):
+        shape[0] = math.prod(given[0].shape) // max(math.prod(shape[1:]), 1)
     return replace(output, shape=tuple(shape))
+
+
+def _rows(graph: Graph, given: Tensor, output: Tensor) -> list[int]:
+    """What a FULLY_CONNECTED reads, as many features as it has weights for; as it is stored where none reads it."""
+    for reader in graph.operators:
+        if reader.name == "FULLY_CONNECTED" and reader.inputs[0] == output.index:
+            features = graph.tensors[reader.inputs[1]].shape[1]
+            return [math.prod(given.shape) // max(features, 1), features]
+    return list(output.shape)
 
 
 def _size(operator: Operator, given: Sequence[Tensor], output: Tensor, axis: int) -> int:
@@ -36,6 +50,8 @@ def _size(operator: Operator, given: Sequence[Tensor], output: Tensor, axis: int
         return math.prod(given[0].shape) // others if alone and others else stored
     if operator.name == "TRANSPOSE_CONV":
         return given[1].shape[0] if axis == 3 else _upwards(operator, given, axis)
+    if operator.name == "TRANSPOSE" and given[1].data is not None:
+        return given[0].shape[int(given[1].data.reshape(-1)[axis])]
     if operator.name == "SQUEEZE" and operator.options.get("squeeze_dims"):
         left_out = {int(at) % len(given[0].shape) for at in operator.options["squeeze_dims"]}
         return [size for at, size in enumerate(given[0].shape) if at not in left_out][axis]

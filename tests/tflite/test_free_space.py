@@ -28,6 +28,7 @@ SETTLED = {
     "spread": (1, 11, 2, 4),
     "flat": (1, 11, 8),
     "raised": (1, 11, 1, 8),
+    "turned": (1, 1, 11, 8),
 }
 """What the file stores with a height of 1."""
 
@@ -35,7 +36,10 @@ SETTLED = {
 def open_height() -> Graph:
     builder = Builder()
     x = builder.activation("x", (1, 6, 4, 2), FLOAT32)
-    at = {name: builder.activation(name, (1, 1, *shape[2:]), FLOAT32) for name, shape in SETTLED.items()}
+    at = {
+        name: builder.activation(name, (1, 1, *shape[2:]) if name != "turned" else (1, 1, 1, 8), FLOAT32)
+        for name, shape in SETTLED.items()
+    }
 
     def constant(name: str, data: np.ndarray) -> int:
         return builder.constant(name, data)
@@ -72,9 +76,11 @@ def open_height() -> Graph:
     flat = constant("flat shape", np.array([1, 11, 8], np.int32))
     builder.operator("RESHAPE", [at["spread"], flat], [at["flat"]], "ReshapeOptions", {"new_shape": [1, 11, 8]})
     builder.operator("EXPAND_DIMS", [at["flat"], constant("at", np.array(2, np.int32))], [at["raised"]])
+    order = constant("order", np.array([0, 2, 1, 3], np.int32))
+    builder.operator("TRANSPOSE", [at["raised"], order], [at["turned"]], "TransposeOptions", {})
     builder.operator("SQUEEZE", [at["raised"]], [squeezed], "SqueezeOptions", {"squeeze_dims": [2]})
-    graph = builder.graph([x], [at["both"], at["up"], squeezed])
-    free = {"x": (0,)} | dict.fromkeys((*SETTLED, "squeezed"), (0, 1))
+    graph = builder.graph([x], [at["both"], at["up"], at["turned"], squeezed])
+    free = {"x": (0,)} | dict.fromkeys((*SETTLED, "squeezed"), (0, 1)) | {"turned": (0, 2)}
     return replace(graph, tensors=tuple(replace(each, free=free.get(each.name, ())) for each in graph.tensors))
 
 
@@ -102,3 +108,26 @@ def test_two_open_dimensions_of_a_reshape_stay_as_they_are_stored() -> None:
     tensors = [replace(each, free=(0, 1, 2)) if each.name == "tall" else each for each in model.main.tensors]
     found = settled(model.with_main(replace(model.main, tensors=tuple(tensors))))
     assert next(each.shape for each in found.main.tensors if each.name == "tall") == (1, 1, 2, 2)
+
+
+def dense_on_a_sequence() -> Graph:
+    builder, names = Builder(), ("rows", "found")
+    x = builder.activation("x", (1, 6, 4), FLOAT32)
+    rows, found = (builder.activation(name, (1, size), FLOAT32) for name, size in zip(names, (1, 5), strict=True))
+    back = builder.activation("back", (1, 6, 5), FLOAT32)
+    shapes = [builder.constant(f"shape {i}", np.array(each, np.int32)) for i, each in enumerate(((6, 4), (1, 6, 5)))]
+    weights = builder.constant("weights", np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32))
+    builder.operator("RESHAPE", [x, shapes[0]], [rows], "ReshapeOptions", {"new_shape": [6, 4]})
+    options = {"fused_activation_function": "NONE", "keep_num_dims": False}
+    builder.operator("FULLY_CONNECTED", [rows, weights, -1], [found], "FullyConnectedOptions", options)
+    builder.operator("RESHAPE", [found, shapes[1]], [back], "ReshapeOptions", {"new_shape": [1, 6, 5]})
+    graph = builder.graph([x], [back])
+    free = {"x": (0,), "rows": (0, 1), "found": (0,), "back": (0,)}
+    return replace(graph, tensors=tuple(replace(each, free=free.get(each.name, ())) for each in graph.tensors))
+
+
+def test_a_dense_layer_reads_a_row_for_every_step() -> None:
+    model = settled(read(write(model_of(dense_on_a_sequence()))))
+    found = {tensor.name: tensor.shape for tensor in model.main.tensors}
+    assert (found["rows"], found["found"], found["back"]) == ((6, 4), (6, 5), (1, 6, 5))
+    assert run(model, {0: np.ones((3, 6, 4), np.float32)}, "reference").result.shape == (3, 6, 5)
