@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -119,10 +121,40 @@ def test_floats_are_interpolated_within_rounding(kernel_set: str) -> None:
 
 IN_FLOATS = (
     *("ABS", "CEIL", "COS", "EXP", "FLOOR", "LOG", "LOG_SOFTMAX", "RELU_0_TO_1", "RELU_N1_TO_1", "ROUND", "SIN"),
-    *("SQRT", "SQUARE"),
+    *("SIGN", "SQRT", "SQUARE"),
 )
-NO_FLOATS = {("CEIL", "reference"), ("ROUND", "reference"), ("RELU_0_TO_1", "micro"), ("RELU_N1_TO_1", "micro")}
+NO_FLOATS = {
+    ("CEIL", "reference"),
+    ("ROUND", "reference"),
+    ("RELU_0_TO_1", "micro"),
+    ("RELU_N1_TO_1", "micro"),
+    ("SIGN", "micro"),
+}
 """What a kernel set does not have, of floats neither."""
+
+
+@pytest.mark.parametrize("kernel_set", RUNTIMES)
+def test_sums_and_powers_of_floats_are_the_runtimes_within_rounding(kernel_set: str) -> None:
+    rng = np.random.default_rng(0)
+    for reverse, exclusive in product((False, True), repeat=2):
+        build = Builder()
+        x, y = (build.activation((2, 5, 3), np.float32) for _ in range(2))
+        options = {"reverse": reverse, "exclusive": exclusive}
+        graph = build.graph("CUMSUM", (x, build.constant(np.array([1], np.int32))), (y,), "CumsumOptions", options)
+        _near(graph, {x: rng.normal(size=(3, 2, 5, 3)).astype(np.float32)}, kernel_set)
+    for name, operands in (("ADD_N", 3), ("POW", 2)):
+        if (name, kernel_set) == ("POW", "micro"):  # It has none.
+            continue
+        build = Builder()
+        *sides, y = (build.activation((2, 5), np.float32) for _ in range(operands + 1))
+        graph = build.graph(name, sides, (y,), "AddNOptions" if name == "ADD_N" else "PowOptions", {})
+        _near(graph, {x: np.abs(rng.normal(size=(3, 2, 5))).astype(np.float32) for x in sides}, kernel_set)
+
+
+def _near(graph: Graph, inputs: dict[int, np.ndarray], kernel_set: str) -> None:
+    expected = run_runtime(graph, inputs, kernel_set)[graph.outputs[0]]
+    found = run(model_of(graph), inputs, kernel_set).result.reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("kernel_set", RUNTIMES)
@@ -138,9 +170,7 @@ def test_functions_of_floats_are_the_runtimes_within_rounding(name: str, kernel_
         with pytest.raises((ValueError, RuntimeError)):
             run_runtime(graph, inputs, kernel_set)
         return
-    expected = run_runtime(graph, inputs, kernel_set)[y]
-    found = run(model_of(graph), inputs, kernel_set).result.reshape(expected.shape)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    _near(graph, inputs, kernel_set)
 
 
 FAR = ("DIV", "DIV ties", "LOG")

@@ -1,4 +1,4 @@
-"""ABS, EXP, LOG and SQRT; SQUARE, SIN, COS, FLOOR, CEIL and ROUND, which no kernel takes in integers."""
+"""ABS, EXP, LOG and SQRT; of floats alone ADD_N, CEIL, COS, CUMSUM, FLOOR, POW, ROUND, SIGN, SIN and SQUARE."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from functools import lru_cache
 import numpy as np
 
 from qcompare.manual import c_library
-from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, requantizations
+from qcompare.manual.call import Call, NotCoveredError, Op, Outputs, align, equal_dtypes, requantizations
 from qcompare.manual.lookup import look_up16, table16
 from qcompare.manual.ops.activations import Function, Scaling, by_table, table_away
+from qcompare.manual.ops.movement import axis_of, sampled
 from qcompare.manual.pipeline import requantized, saturating, through
 from qcompare.manual.rule import Method, Precision, Requantization, Rounding
 
@@ -99,6 +100,27 @@ def _truncated_root(call: Call) -> Outputs:
     return [through(root.astype(np.int64), *saturating(output))]
 
 
+def _sum(call: Call) -> Outputs:
+    first, *others = align(*(call.input(position) for position in range(len(call.inputs))))
+    for other in others:
+        first = first + other
+    return [first]
+
+
+def _running_sum(call: Call) -> Outputs:
+    """From either end, each element counted in or left out."""
+    value = sampled(call.input(0), call.samples)
+    axis = axis_of(int(call.parameter(1).reshape(-1)[0]), len(call.input(0).shape))
+    x = np.flip(value, axis) if call.option("reverse", False) else value
+    total = np.cumsum(x, axis=axis, dtype=value.dtype)
+    total = total - x if call.option("exclusive", False) else total
+    return [np.flip(total, axis) if call.option("reverse", False) else total]
+
+
+def _power(call: Call) -> Outputs:
+    return [np.power(*align(call.input(0), call.input(1)))]
+
+
 LUT32 = Method("LUT", precision=Precision.FLOAT32)
 
 ABS = Op(
@@ -111,12 +133,16 @@ ABS = Op(
         Rounding.DOUBLE.by(Precision.FLOAT64),
     ),
 )
+ADD_N = Op(real=_sum, dtypes=equal_dtypes())
 CEIL = Op(real=_real(np.ceil))
 COS = Op(real=_real(np.cos))
+CUMSUM = Op(real=_running_sum)
 EXP = Op(real=_real(np.exp), rules={Method("TABLE"): by_table(table_away, exp32), LUT32: _interpolated})
 FLOOR = Op(real=_real(np.floor))
 LOG = Op(real=_real_of_positive(np.log), rules={Method("TABLE"): _log_by_table, LUT32: _interpolated})
+POW = Op(real=_power, dtypes=equal_dtypes())
 ROUND = Op(real=_real(np.rint))
+SIGN = Op(real=_real(np.sign))
 SIN = Op(real=_real(np.sin))
 SQRT = Op(real=_real_of_positive(np.sqrt), rules={Method("TRUNCATED"): _truncated_root})
 SQUARE = Op(real=_real(np.square))
