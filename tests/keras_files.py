@@ -40,6 +40,38 @@ def conv1d(layers: Layers) -> list[Any]:
     ]
 
 
+def conv1d_deep(layers: Layers) -> list[Any]:
+    """Each padding, strides, dilation, groups and pooling, with normalization before, between and behind."""
+    return [
+        layers.Input((24, FEATURES)),
+        layers.BatchNormalization(),
+        layers.Conv1D(12, 3, padding="causal", activation="relu"),
+        layers.BatchNormalization(),
+        layers.Conv1D(12, 3, strides=2, padding="same", use_bias=False),
+        layers.BatchNormalization(),
+        layers.ReLU(6.0),
+        layers.SpatialDropout1D(0.2),
+        layers.Conv1D(12, 3, padding="causal", dilation_rate=2, groups=2),
+        layers.BatchNormalization(),
+        layers.Activation("relu"),
+        layers.MaxPooling1D(3, strides=1, padding="same"),
+        layers.Conv1D(8, 2, dilation_rate=2),
+        layers.AveragePooling1D(2),
+        layers.GlobalMaxPooling1D(),
+        layers.Dense(CLASSES, activation="softmax"),
+    ]
+
+
+def conv1d_branches(layers: Layers) -> Any:
+    """A residual, and branches that are concatenated, the last of which is pooled."""
+    x = layers.Input((16, FEATURES), name="sensor")
+    first = layers.Conv1D(8, 3, padding="same", activation="relu")(x)
+    y = layers.ReLU()(layers.Add()([first, layers.Conv1D(8, 5, padding="same")(first)]))
+    pooled = layers.Conv1D(4, 1, activation="relu", name="pooled")(layers.MaxPooling1D(3, strides=1, padding="same")(x))
+    y = layers.Conv1D(8, 3, activation="relu")(layers.Concatenate()([y, pooled]))
+    return x, layers.Dense(CLASSES)(layers.Flatten()(layers.MaxPooling1D(2)(y)))
+
+
 def branches(layers: Layers) -> Any:
     x = layers.Input((12, 12, 1), name="picture")
     first = layers.Conv2D(6, 3, padding="same", activation="relu")(x)
@@ -90,6 +122,9 @@ MODELS: Mapping[str, Callable[[Layers], Any]] = {
     "simple_rnn": recurrent(
         lambda layers: layers.SimpleRNN(8, return_sequences=True), lambda layers: layers.SimpleRNN(6)
     ),
+    # Last: Keras numbers the layers of all of them in one row.
+    "conv1d_deep": conv1d_deep,
+    "conv1d_branches": conv1d_branches,
 }
 
 SUFFIXES = {"keras": (".keras", ".h5"), "tf_keras": (".keras", ".h5", "")}

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from qcompare.models.keras_file import IGNORED, RECURRENT, KerasLayer
+from qcompare.models.keras_file import IGNORED, KerasLayer
+from qcompare.models.keras_shapes import shapes
 
 LINEAR = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv2D")
 """Layers that a scale and an offset of each channel behind them are part of, where they have no activation."""
@@ -90,7 +91,7 @@ def _without(layers: list[KerasLayer], name: str) -> list[KerasLayer]:
     """The layers without a BatchNormalization, if that can be."""
     by_name = {layer.name: layer for layer in layers}
     layer = by_name[name]
-    rank = _ranks(layers)[name]
+    rank = 1 + len(shapes(layers)[name])
     if _axis(layer) not in (-1, rank - 1):
         return layers
     before = by_name[layer.inputs[0]]
@@ -175,26 +176,3 @@ def _of_scaled(layer: KerasLayer, scale: np.ndarray, offset: np.ndarray) -> Kera
 def _biased(layer: KerasLayer, kernel: np.ndarray, bias: np.ndarray) -> KerasLayer:
     weights = (kernel.astype(np.float32), bias.astype(np.float32))
     return replace(layer, config={**layer.config, "use_bias": True}, weights=weights)
-
-
-def _ranks(layers: Sequence[KerasLayer]) -> dict[str, int]:
-    """The number of dimensions of each layer's output, that of the samples among them."""
-    ranks: dict[str, int] = {}
-    for layer in layers:
-        kind, options = layer.kind, layer.config
-        match kind:
-            case "InputLayer":
-                ranks[layer.name] = len(options.get("batch_shape") or options["batch_input_shape"])
-            case "Reshape":
-                ranks[layer.name] = len(options["target_shape"]) + 1
-            case "Flatten":
-                ranks[layer.name] = 2
-            case "Bidirectional":
-                ranks[layer.name] = 3 if options["layer"]["config"]["return_sequences"] else 2
-            case _ if kind in RECURRENT:
-                ranks[layer.name] = 3 if options["return_sequences"] else 2
-            case _ if kind.startswith("Global"):
-                ranks[layer.name] = ranks[layer.inputs[0]] if options.get("keepdims") else 2
-            case _:
-                ranks[layer.name] = ranks[layer.inputs[0]]
-    return ranks

@@ -7,6 +7,7 @@ from typing import final
 
 from qcompare.models.keras_file import KerasLayer
 from qcompare.models.keras_folded import folded
+from qcompare.models.keras_two_dimensions import ONE_DIMENSIONAL, in_two_dimensions
 
 FUSED = ("linear", "relu", "sigmoid", "tanh", "softmax", "gelu")
 """Activations that a layer with weights may have."""
@@ -42,9 +43,11 @@ class NotTakenError(ValueError):
 def prepared(layers: Sequence[KerasLayer]) -> list[KerasLayer]:
     """Layers that compute the same, all of which are taken. Raises NotTakenError."""
     found = folded(layers)
+    _check_kinds(found, (*TAKEN, *ONE_DIMENSIONAL, "BatchNormalization"))
+    # Again for a BatchNormalization of sequences, which is one of pictures now.
+    found = folded(in_two_dimensions(found))
+    _check_kinds(found, TAKEN)
     for layer in found:
-        if layer.kind not in TAKEN:
-            raise NotTakenError(layer, f"a {layer.kind}")
         activation = layer.config.get("activation", "linear")
         if layer.kind in ACTIVATIONS and activation not in ACTIVATIONS[layer.kind]:
             raise NotTakenError(layer, f"whose activation is {activation}")
@@ -53,3 +56,9 @@ def prepared(layers: Sequence[KerasLayer]) -> list[KerasLayer]:
         if layer.kind == "Add" and len(layer.inputs) > SUMMED:
             raise NotTakenError(layer, f"which adds {len(layer.inputs)} inputs")
     return found
+
+
+def _check_kinds(layers: Sequence[KerasLayer], taken: Sequence[str]) -> None:
+    for layer in layers:
+        if layer.kind not in taken:
+            raise NotTakenError(layer, f"a {layer.kind}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from qcompare.models.keras_file import IGNORED, LAYERS, KerasLayer
@@ -32,8 +34,9 @@ def test_the_layers_are_those_of_its_registry() -> None:
     ("refused", "said"),
     [
         (layer("GRU", "x"), "layer 'layer', a GRU"),
-        (layer("Conv1D", "x", activation="relu"), "layer 'layer', a Conv1D"),
-        (layer("Dense", "x", activation="elu"), "layer 'layer', whose activation is elu"),
+        (layer("ELU", "x"), "layer 'layer', a ELU"),
+        (replace(layer("BatchNormalization", "x"), weights=(np.ones(5),) * 4), "layer 'layer', a BatchNormalization"),
+        (layer("Dense", "x", units=4, activation="elu"), "layer 'layer', whose activation is elu"),
         (layer("Activation", "x", activation="softplus"), "layer 'layer', whose activation is softplus"),
         (layer("ReLU", "x", max_value=None, negative_slope=0.1), "layer 'layer', which has a slope or a threshold"),
         (layer("Add", "x", "x", "x"), "layer 'layer', which adds 3 inputs"),
@@ -45,5 +48,9 @@ def test_a_layer_that_is_not_taken_is_named(refused: KerasLayer, said: str) -> N
 
 
 def test_what_is_taken_is_handed_back() -> None:
-    layers = [START, layer("Dense", "x", name="dense", activation="relu"), layer("Flatten", "dense", name="flat")]
+    layers = [
+        START,
+        layer("Dense", "x", name="dense", units=4, activation="relu"),
+        layer("Flatten", "dense", name="flat"),
+    ]
     assert prepared(layers) == layers

@@ -15,14 +15,28 @@ from qcompare.routes.keras_tfmot import told
 from qcompare.routes.listed import ROUTES
 from tests.models.test_keras_file import dense, layer, saved, sequential
 
-CONVOLUTION = layer("Conv1D", name="conv", filters=4, kernel_size=[1], activation="relu")
 GRU = layer("GRU", name="gru", units=4)
-POINTWISE = {"layers/gru/cell/vars/0": np.ones((3, 12), np.float32), "layers/conv1d/vars/0": np.ones((1, 3, 4))}
+RECURRENCE = {"layers/gru/cell/vars/0": np.ones((3, 12), np.float32)}
+POINTWISE = {"layers/conv1d/vars/0": np.ones((1, 3, 4), np.float32)}
 DENSE = {"layers/dense/vars/0": np.ones((3, 4), np.float32), "layers/dense/vars/1": np.ones(4, np.float32)}
 PICTURE = [
     layer("Reshape", name="picture", target_shape=[1, 1, 3]),
     layer("Conv2D", name="conv", filters=4, kernel_size=[1, 1], activation="relu", use_bias=False),
     layer("Flatten", name="flat"),
+]
+SENSOR = [
+    layer("Reshape", name="sensor", target_shape=[1, 3]),
+    layer(
+        "Conv1D",
+        name="conv",
+        filters=4,
+        kernel_size=[1],
+        strides=[1],
+        dilation_rate=[1],
+        padding="valid",
+        activation="relu",
+        use_bias=False,
+    ),
 ]
 PIXEL = {"layers/conv2d/vars/0": np.ones((1, 1, 3, 4), np.float32)}
 
@@ -58,7 +72,7 @@ def none_of_ours(name: str, kind: str) -> str:
         ),
         (
             [GRU],
-            POINTWISE,
+            RECURRENCE,
             [],
             "",
             [
@@ -69,14 +83,22 @@ def none_of_ours(name: str, kind: str) -> str:
                 )
             ],
         ),
+        (SENSOR, POINTWISE, ["qat.scheme=tfmot"], "KerasTfmot", []),
         (
-            [CONVOLUTION],
+            SENSOR,
             POINTWISE,
+            [],
+            "KerasTfmot",
+            [(Severity.REMARK, f"by tensorflow-model-optimization: {none_of_ours('sensor', 'Reshape')}")],
+        ),
+        (
+            [*SENSOR, GRU],
+            POINTWISE | RECURRENCE,
             ["qat.scheme=tfmot"],
             "",
-            [(Severity.WARNING, "not trained: tensorflow-model-optimization does not take layer 'conv', a Conv1D")],
+            [(Severity.WARNING, "not trained: tensorflow-model-optimization does not take layer 'gru', a GRU")],
         ),
-        ([GRU], POINTWISE, ["quant=float16"], "", []),
+        ([GRU], RECURRENCE, ["quant=float16"], "", []),
     ],
 )
 def test_a_file_is_trained_by_what_takes_its_layers(
