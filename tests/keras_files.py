@@ -63,13 +63,14 @@ def conv1d_deep(layers: Layers) -> list[Any]:
 
 
 def conv1d_branches(layers: Layers) -> Any:
-    """A residual, and branches that are concatenated, the last of which is pooled."""
+    """A sum and a branch of smaller numbers, concatenated and pooled."""
     x = layers.Input((16, FEATURES), name="sensor")
     first = layers.Conv1D(8, 3, padding="same", activation="relu")(x)
-    y = layers.ReLU()(layers.Add()([first, layers.Conv1D(8, 5, padding="same")(first)]))
-    pooled = layers.Conv1D(4, 1, activation="relu", name="pooled")(layers.MaxPooling1D(3, strides=1, padding="same")(x))
-    y = layers.Conv1D(8, 3, activation="relu")(layers.Concatenate()([y, pooled]))
-    return x, layers.Dense(CLASSES)(layers.Flatten()(layers.MaxPooling1D(2)(y)))
+    y = layers.Add()([first, layers.Conv1D(8, 5, padding="same")(first)])
+    pooled = layers.AveragePooling1D(8, strides=1, padding="same")(x)
+    pooled = layers.Conv1D(4, 1, activation="relu", name="pooled")(pooled)
+    y = layers.MaxPooling1D(2)(layers.Concatenate(name="joined")([y, pooled]))
+    return x, layers.Dense(CLASSES)(layers.Flatten()(layers.Conv1D(8, 3, activation="relu")(y)))
 
 
 def branches(layers: Layers) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import final
 
 from qcompare.models.keras_file import KerasLayer
 from qcompare.models.keras_folded import folded
+from qcompare.models.keras_shapes import shapes
 from qcompare.models.keras_two_dimensions import ONE_DIMENSIONAL, in_two_dimensions
 
 FUSED = ("linear", "relu", "sigmoid", "tanh", "softmax", "gelu")
@@ -45,7 +47,7 @@ def prepared(layers: Sequence[KerasLayer]) -> list[KerasLayer]:
     found = folded(layers)
     _check_kinds(found, (*TAKEN, *ONE_DIMENSIONAL, "BatchNormalization"))
     # Again for a BatchNormalization of sequences, which is one of pictures now.
-    found = folded(in_two_dimensions(found))
+    found = _apart(folded(in_two_dimensions(found)))
     _check_kinds(found, TAKEN)
     for layer in found:
         activation = layer.config.get("activation", "linear")
@@ -56,6 +58,28 @@ def prepared(layers: Sequence[KerasLayer]) -> list[KerasLayer]:
         if layer.kind == "Add" and len(layer.inputs) > SUMMED:
             raise NotTakenError(layer, f"which adds {len(layer.inputs)} inputs")
     return found
+
+
+def _apart(layers: Sequence[KerasLayer]) -> list[KerasLayer]:
+    """Layers that compute the same, each Concatenate behind Reshapes to the shapes that are there.
+
+    tensorflow-model-optimization takes the range of what it sees concatenated away. Where a RESHAPE reads the whole,
+    the converter then has a sum without a range on the grid of its neighbour, however small that is. It drops these
+    Reshapes.
+    """
+    if all(layer.kind != "Concatenate" for layer in layers):
+        return list(layers)
+    shape_of = shapes(layers)
+    found: dict[str, KerasLayer] = {}
+    for layer in layers:
+        inputs = layer.inputs
+        if layer.kind == "Concatenate":
+            inputs = tuple(f"{name}_apart" for name in layer.inputs)
+            for name, read in zip(inputs, layer.inputs, strict=True):
+                config = {"target_shape": list(shape_of[read])}
+                found[name] = KerasLayer(name=name, kind="Reshape", config=config, inputs=(read,))
+        found[layer.name] = replace(layer, inputs=inputs)
+    return list(found.values())
 
 
 def _check_kinds(layers: Sequence[KerasLayer], taken: Sequence[str]) -> None:

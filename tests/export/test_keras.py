@@ -154,8 +154,9 @@ def dataset(keras_network, x, y):
     )
 
 
-OTHER_GRIDS = {"branches": {"add/output"}, "conv1d_branches": {"pooled/output"}}
-"""The converter has what is concatenated lie on the grid of the whole at once."""
+OTHER_GRIDS = {"branches": {"add/output"}, "conv1d_branches": {"pooled/output", "joined/output"}}
+"""The converter has what is concatenated lie on one grid at once: the whole's, or where a RESHAPE reads that, the
+widest of the parts, with a QUANTIZE behind."""
 
 TRAINING: dict[str, Any] = {"epochs": 2, "batch_size": 8, "learning_rate": 0.001, "seed": 0, "keep_zeros": False}
 
@@ -169,11 +170,11 @@ TRAINING: dict[str, Any] = {"epochs": 2, "batch_size": 8, "learning_rate": 0.001
         ("keras", "branches", False, 4),
         ("tf_keras", "conv1d_deep", False, 4),
         ("keras", "conv1d_deep", True, 4),
+        ("keras", "conv1d_branches", False, 4),
         ("keras", "mlp", False, 2),
         ("keras", "global_max", True, 1),
         ("keras", "conv1d", False, 1),
         ("tf_keras", "conv1d", True, 1),
-        ("keras", "conv1d_branches", False, 2),
     ],
 )
 def test_what_tfmot_trained_is_deployed_as_it_was_trained(saved, which, name, all_values, most):

@@ -54,3 +54,13 @@ def test_what_is_taken_is_handed_back() -> None:
         layer("Flatten", "dense", name="flat"),
     ]
     assert prepared(layers) == layers
+
+
+def test_what_is_concatenated_keeps_its_range() -> None:
+    """tensorflow-model-optimization takes that of a layer that a Concatenate reads directly."""
+    both = layer("Concatenate", "sum", "x", name="both", axis=-1)
+    found = {each.name: each for each in prepared([START, layer("Add", "x", "x", name="sum"), both])}
+    assert found["both"].inputs == ("sum_apart", "x_apart")
+    for name in ("sum", "x"):
+        apart = found[f"{name}_apart"]
+        assert (apart.kind, apart.inputs, apart.config) == ("Reshape", (name,), {"target_shape": [5]})
