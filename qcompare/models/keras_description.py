@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from qcompare.core.ends import Ends
-from qcompare.models.keras_file import IGNORED, KerasLayer, KerasModel, read
+from qcompare.models.keras_file import IGNORED, KerasFileError, KerasLayer, KerasModel, read
+from qcompare.models.keras_shapes import shapes
 
 NAME = "keras"
 
@@ -20,7 +21,12 @@ NAME = "keras"
 def of_file(path: Path, content: str, trust: bool = False) -> KerasModel:
     """The model of a file, read once in a process. content: the digest of the file. trust: as `read` takes it.
     Raises KerasFileError."""
-    return read(path, trust=trust)
+    found = read(path, trust=trust)
+    try:
+        shapes(found.layers)
+    except KerasFileError as error:
+        raise KerasFileError(f"{path}: {error}") from error
+    return found
 
 
 def described(layers: Sequence[KerasLayer], input_shape: Sequence[int]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from qcompare.models.keras_shapes import shapes
 LINEAR = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv2D")
 """Layers that a scale and an offset of each channel behind them are part of, where they have no activation."""
 
-IMAGE_RANK = 4
-"""Of [samples, height, width, channels]."""
+IMAGE_RANK = 3
+"""Of a sample [height, width, channels]."""
 
 POINTWISE: Mapping[str, Any] = {
     "kernel_size": [1, 1],
@@ -91,8 +91,8 @@ def _without(layers: list[KerasLayer], name: str) -> list[KerasLayer]:
     """The layers without a BatchNormalization, if that can be."""
     by_name = {layer.name: layer for layer in layers}
     layer = by_name[name]
-    rank = 1 + len(shapes(layers)[name])
-    if _axis(layer) not in (-1, rank - 1):
+    shape = shapes(layers).get(name)
+    if shape is None or _axis(layer) not in (-1, len(shape)):
         return layers
     before = by_name[layer.inputs[0]]
     readers = [other for other in layers if name in other.inputs]
@@ -101,7 +101,7 @@ def _without(layers: list[KerasLayer], name: str) -> list[KerasLayer]:
         return _left_out(_in_place(layers, before.name, _scaled(before, scale, offset)), name)
     if len(readers) == 1 and readers[0].kind == "Dense":
         return _left_out(_in_place(layers, readers[0].name, _of_scaled(readers[0], scale, offset)), name)
-    if rank == IMAGE_RANK:
+    if len(shape) == IMAGE_RANK:
         config = {**POINTWISE, "depth_multiplier": 1}
         weights = (scale.reshape(1, 1, -1, 1).astype(np.float32), offset.astype(np.float32))
         return _in_place(layers, name, replace(layer, kind="DepthwiseConv2D", config=config, weights=weights))

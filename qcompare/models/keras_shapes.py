@@ -15,12 +15,15 @@ Shape = tuple[int, ...]
 
 
 def shapes(layers: Sequence[KerasLayer]) -> dict[str, Shape]:
-    """The shape of each layer's output, for layers in an order in which each comes after those that it reads.
+    """The shape of each layer's output, for layers in an order in which each comes after those that it reads; but for a
+    Lambda and all behind it, of which nothing is told.
 
     Raises KerasFileError for a layer that its input does not fit.
     """
     found: dict[str, Shape] = {}
     for layer in layers:
+        if layer.kind == "Lambda" or any(name not in found for name in layer.inputs):
+            continue
         read = [found[name] for name in layer.inputs]
         try:
             found[layer.name] = _shape(layer, read)
@@ -86,15 +89,17 @@ def _reshaped(target: Sequence[int], elements: int) -> Shape:
 
 
 def _windows(given: Shape, options: Mapping[str, Any], window: str) -> Shape:
-    """How many windows there are along each axis but that of the channels."""
+    """How many windows there are along each axis before that of the channels; axes before those are kept."""
     extents = sizes(options[window])
     strides = sizes(options.get("strides") or extents)
     dilations = sizes(options.get("dilation_rate", [1] * len(extents)))
     inside = options.get("padding", "valid") == "valid"
-    return tuple(
+    first = -1 - len(extents)
+    counts = (
         math.ceil((size - (extent - 1) * dilation if inside else size) / stride)
-        for size, extent, stride, dilation in zip(given[:-1], extents, strides, dilations, strict=True)
+        for size, extent, stride, dilation in zip(given[first:-1], extents, strides, dilations, strict=True)
     )
+    return (*given[:first], *counts)
 
 
 def _padded(given: Shape, padding: Any) -> Shape:
@@ -109,4 +114,4 @@ def _padded(given: Shape, padding: Any) -> Shape:
 
 
 def _recurrent(given: Shape, options: Mapping[str, Any]) -> Shape:
-    return (given[0], options["units"]) if options["return_sequences"] else (options["units"],)
+    return (given[0], options["units"]) if options.get("return_sequences") else (options["units"],)

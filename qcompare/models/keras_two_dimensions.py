@@ -87,7 +87,7 @@ def _causal(layer: KerasLayer) -> list[KerasLayer]:
 
 def _layout(layer: KerasLayer, read: Sequence[Layout], shape: Shape) -> Layout:
     """What a layer computes in. read: what those that it reads do. shape: of its output."""
-    if layer.kind == "Conv1D":
+    if layer.kind == "Conv1D" and len(shape) == SEQUENCE_RANK:
         return Layout.ROW
     if layer.kind in POOLING:
         return Layout.COLUMN

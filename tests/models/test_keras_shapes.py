@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from qcompare.models import keras_description
 from qcompare.models.keras_file import KerasFileError, KerasLayer
 from qcompare.models.keras_shapes import shapes
 from qcompare.models.keras_twin import twin
+from tests.models.test_keras_file import layer as stored
+from tests.models.test_keras_file import saved, sequential
 
 SEQUENCE, PICTURE = (13, 6), (11, 9, 4)
 
@@ -38,6 +43,7 @@ CASES: list[tuple[tuple[int, ...], str, dict[str, Any]]] = [
         for padding in ("same", "valid")
         for size, strides in ([2, None], [[3], [1]], [[4], [3]])
     ),
+    ((3, *SEQUENCE), "Conv1D", {"filters": 5, "kernel_size": [3], "strides": [2], "padding": "valid"}),
     (PICTURE, "Conv2D", {"filters": 5, "kernel_size": [3, 2], "strides": [2, 1], "padding": "same"}),
     (PICTURE, "DepthwiseConv2D", {"kernel_size": [3, 2], "strides": [2, 2], "depth_multiplier": 2, "padding": "valid"}),
     (PICTURE, "SeparableConv2D", {"filters": 7, "kernel_size": [3, 3], "strides": [1, 1], "padding": "valid"}),
@@ -95,3 +101,22 @@ def test_a_layer_that_does_not_fit_is_named(wrong: KerasLayer, said: str) -> Non
     with pytest.raises(KerasFileError) as raised:
         shapes([start(SEQUENCE), layer("Flatten", "x", name="flat"), wrong])
     assert str(raised.value) == f"layer 'layer' {said}"
+
+
+def test_nothing_is_told_of_a_lambda_and_what_is_behind_it() -> None:
+    layers = [
+        start(SEQUENCE),
+        layer("Lambda", "x", name="own"),
+        layer("Conv2D", "own", name="behind", filters=2, kernel_size=[3, 3]),
+        layer("Flatten", "x", name="flat"),
+    ]
+    assert shapes(layers) == {"x": SEQUENCE, "flat": (78,)}
+
+
+def test_a_file_whose_layers_do_not_go_together_is_refused(tmp_path: Path) -> None:
+    options = {"filters": 4, "kernel_size": [1], "strides": [1], "padding": "valid", "activation": "linear"}
+    config = sequential(stored("Conv1D", name="conv", **options))
+    path = saved(tmp_path / "model.keras", config, {"layers/conv1d/vars/0": np.ones((1, 3, 4), np.float32)})
+    with pytest.raises(KerasFileError) as raised:
+        keras_description.of_file(path, "digest")
+    assert str(raised.value) == f"{path}: layer 'conv' (Conv1D) does not go with what it reads: (3,)"
