@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -25,13 +23,11 @@ from qcompare.core.statement import Figure
 from qcompare.core.table import Table
 from qcompare.report.answers import answers
 from qcompare.report.csv import read
+from tests import browser
 
 pytestmark = pytest.mark.slow
 
 CONFIGURATIONS = ("dense", "simple_rnn", "lstm", "lmu")
-
-BROWSERS = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
-BROWSER = next(filter(None, BROWSERS), "")
 
 
 def said(folder: Path):
@@ -107,16 +103,14 @@ def page_of(run):
     return run.folder / "outputs" / "report.html"
 
 
-@pytest.mark.skipif(not BROWSER, reason="no Chromium on this machine")
+@browser.needed
 def test_a_browser_shows_the_report_without_an_error(runs, tmp_path):
     page = page_of(runs["multirun"])
     assert page.stat().st_size < 5_000_000
     shot = tmp_path / "shot.png"
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
-    log = ["--enable-logging=stderr", "--log-level=0"]
-    window = ["--window-size=400,800", f"--screenshot={shot}"]
-    done = subprocess.run([*command, *log, *window, page.as_uri()], capture_output=True, text=True, check=True)
+    log, window = ("enable-logging=stderr", "log-level=0"), ("window-size=400,800", f"screenshot={shot}")
+    done = browser.run(page, tmp_path / "browser", *log, *window)
     assert "CONSOLE" not in done.stderr
     assert shot.stat().st_size > 10_000
-    dumped = subprocess.run([*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, check=True)
+    dumped = browser.run(page, tmp_path / "browser", "dump-dom")
     assert "what was found" in dumped.stdout

@@ -4,20 +4,14 @@ read, and a keyboard reaches all there is."""
 import html as text
 import json
 import re
-import shutil
-import subprocess
 
 import pytest
 
 from qcompare.report.templates import REPORT
+from tests import browser
 from tests.report.test_html import chapter, page
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
-
-pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium on this machine")
-
-ALONE = ("disable-quic", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync")
-"""Flags that keep it from the network."""
+pytestmark = browser.needed
 
 LONG = "a_tensor/with/a_name_that_is_long/and_no_space_in_it:" + "b" * 90
 
@@ -79,9 +73,7 @@ def dumped(content, folder, *flags):
     """What a browser makes of a page."""
     path = folder / "page.html"
     path.write_text(content)
-    always = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'browser'}"]
-    command = [BROWSER, *always, *(f"--{flag}" for flag in ALONE), *flags, "--dump-dom", path.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return browser.run(path, folder / "browser", *flags, "dump-dom").stdout
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +87,7 @@ def several():
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_narrow_screen_and_a_keyboard_are_enough(scheme, several, tmp_path):
     framed = FRAME.format(page=text.escape(several), script=MEASURE)
-    shown = dumped(framed, tmp_path, *(["--force-dark-mode"] if scheme == "dark" else []))
+    shown = dumped(framed, tmp_path, *(["force-dark-mode"] if scheme == "dark" else []))
     (made,) = re.findall(r'<pre id="found">(.+?)</pre>', shown)
     found = json.loads(text.unescape(made))
     assert (found["width"], found["dark"]) == (400, scheme == "dark")
